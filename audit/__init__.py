@@ -1,0 +1,1 @@
+"""What happened: the event log, append-only, hash-chained and signed."""

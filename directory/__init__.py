@@ -1,0 +1,1 @@
+"""The directory: organizations, people, teams, blueprints, agents, their runs and credentials."""

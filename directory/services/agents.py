@@ -1,0 +1,210 @@
+"""An agent enters the directory: seen by somebody, or registered with everything that must be known of it."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import transaction
+
+from agentiam.kit.actors import Actor
+from agentiam.kit.errors import Conflict, IllegalTransition
+from audit.services import Change
+from directory import events
+from directory.lifecycle import Event, State
+from directory.models import Agent, Blueprint, Organization, Team, User
+from directory.services.declarations import check_capabilities
+from directory.services.reports import conclude, report
+from directory.services.revisions import agent_refs, lock_organization, require_same_organization
+from directory.services.transitions import (
+    AgentIsOver,
+    accountable_owner,
+    accountable_sponsor,
+    and_descendants,
+    lock_agent,
+    move,
+    require_future,
+)
+from directory.services.versions import changes, save_version
+
+
+class AgentKnown(Conflict):
+    """The organization has an agent under this external id already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentProfile:
+    """Everything that describes an agent and can change; ``capabilities`` None declares no ceiling."""
+
+    name: str
+    purpose: str
+    environment: str = Agent.Environment.PRODUCTION.value
+    framework: str = ""
+    model: str = ""
+    version: str = ""
+    model_hash: str = ""
+    charter_hash: str = ""
+    tools_hash: str = ""
+    capabilities: list[dict[str, Any]] | None = None
+    risk_tier: str = Agent.RiskTier.MEDIUM.value
+    team: Team | None = None
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, agent: Agent) -> Self:
+        """Read an agent's present profile."""
+        return cls(**{each.name: getattr(agent, each.name) for each in fields(cls)})
+
+    def checked(self) -> dict[str, Any]:
+        """Answer the profile as fields of an agent; raises BadDeclaration."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**values, "capabilities": check_capabilities(self.capabilities)}
+
+
+def record_discovery(
+    *,
+    organization: Organization,
+    external_id: str,
+    name: str,
+    seen_in: str,
+    owner: User,
+    sponsor: User | None = None,
+    sponsor_team: Team | None = None,
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Agent:
+    """Note an agent that was seen and that nobody had registered; it is inert, and its account is inactive.
+
+    Owner and sponsor are those who have to clear up what it is. Raises AgentKnown.
+    """
+    with transaction.atomic():
+        current = lock_organization(organization.pk, by=by)
+        if Agent.objects.filter(organization=current, external_id=external_id).exists():
+            raise AgentKnown(f"{external_id} is known already.")
+        person, team = accountable_sponsor(sponsor, sponsor_team, current)
+        agent = Agent(
+            organization=current,
+            external_id=external_id,
+            name=name,
+            purpose=f"Not known; seen in {seen_in}.",
+            owner=accountable_owner(owner, current),
+            sponsor=person,
+            sponsor_team=team,
+            state=State.DISCOVERED.value,
+            created_at=now,
+        )
+        add_agent(agent, active=False, by=by, reason=reason, now=now)
+        seen = report(events.AGENT_DISCOVERED, agent, by=by, reason=reason, now=now, data={"seen_in": seen_in})
+        conclude([seen], touched=agent_refs([agent]))
+    return agent
+
+
+def register_agent(
+    *,
+    organization: Organization,
+    external_id: str,
+    profile: AgentProfile,
+    owner: User,
+    sponsor: User | None = None,
+    sponsor_team: Team | None = None,
+    blueprint: Blueprint | None = None,
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Agent:
+    """Add an agent with its account, pending until it is activated; one that was discovered under that id is taken over.
+
+    ``sponsor`` or ``sponsor_team`` is given, not both. Raises NobodyAccountable, ForeignOrganization, BadDeclaration,
+    AgentKnown, AgentIsOver and InvalidRecord.
+    """
+    require_future(profile.expires_at, now=now)
+    values = profile.checked()
+    with transaction.atomic():
+        current = lock_organization(organization.pk, by=by)
+        require_same_organization(current, profile.team, blueprint)
+        person, team = accountable_sponsor(sponsor, sponsor_team, current)
+        values |= {
+            "owner": accountable_owner(owner, current),
+            "sponsor": person,
+            "sponsor_team": team,
+            "blueprint": blueprint,
+            "registered_by": None if by.user_id is None else User.objects.get(pk=by.user_id),
+        }
+        agent = Agent.objects.filter(organization=current, external_id=external_id).select_related("user").first()
+        if agent is None:
+            agent = Agent(organization=current, external_id=external_id, created_at=now, **values)
+            add_agent(agent, active=True, by=by, reason=reason, now=now)
+            registered = report(events.AGENT_REGISTERED, agent, by=by, reason=reason, now=now, data=_answering(agent))
+        else:
+            registered = _adopt(agent, values, by=by, reason=reason, now=now)
+        conclude([registered], touched=agent_refs([agent]))
+    return agent
+
+
+def update_agent(*, agent: Agent, profile: AgentProfile, by: Actor, reason: str = "", now: datetime) -> Agent:
+    """Replace an agent's profile; another purpose is its next version. A spawned agent's end can only be brought forward."""
+    values = profile.checked()
+    with transaction.atomic():
+        current = lock_agent(agent, by=by)
+        if current.state == State.RETIRED:
+            raise IllegalTransition("A retired agent stays as it is.")
+        require_same_organization(current.organization, profile.team)
+        if profile.expires_at != current.expires_at:
+            require_future(profile.expires_at, now=now)
+            _require_no_later_end(current, profile.expires_at)
+        changed = changes(current, values)
+        current.purpose_version += "purpose" in changed
+        save_version(current, by=by, reason=reason, now=now, fields=[*values, "purpose_version"])
+        if "name" in changed:
+            current.user.name = current.name
+            save_version(current.user, by=by, reason=reason, now=now, fields=["name"])
+        updated = report(events.AGENT_UPDATED, current, by=by, reason=reason, now=now, data={"changed": changed})
+        conclude([updated], touched=agent_refs(and_descendants([current])))
+    return current
+
+
+def add_agent(agent: Agent, *, active: bool, by: Actor, reason: str, now: datetime) -> None:
+    """Store a new agent with its account, and name it in the trust domain; its organization is locked."""
+    agent.user = User(
+        organization=agent.organization,
+        kind=User.Kind.AGENT,
+        username=f"agent:{agent.pk}",
+        external_id=agent.external_id,
+        name=agent.name,
+        is_active=active,
+        created_at=now,
+    )
+    agent.user.set_unusable_password()
+    agent.spiffe_id = f"spiffe://{agent.organization.trust_domain}/agent/{agent.pk}"
+    save_version(agent.user, by=by, reason=reason, now=now)
+    agent.user_id = agent.user.pk
+    save_version(agent, by=by, reason=reason, now=now)
+
+
+def _adopt(agent: Agent, values: dict[str, Any], *, by: Actor, reason: str, now: datetime) -> Change:
+    """Register an agent that was discovered."""
+    if agent.state != State.DISCOVERED:
+        raise AgentKnown(f"{agent.external_id} is registered already.")
+    for name, value in values.items():
+        setattr(agent, name, value)
+    agent.ownerless = False
+    agent.user.name = agent.name
+    agent.user.is_active = True
+    save_version(agent.user, by=by, reason=reason, now=now, fields=["name", "is_active"])
+    return move(agent, Event.REGISTER, also=[*values, "ownerless"], by=by, reason=reason, now=now, data=_answering(agent))
+
+
+def _answering(agent: Agent) -> dict[str, Any]:
+    return {
+        "owner": agent.owner.external_id,
+        "sponsor": None if agent.sponsor is None else agent.sponsor.external_id,
+        "sponsor_team": None if agent.sponsor_team is None else agent.sponsor_team.external_id,
+        "blueprint": None if agent.blueprint is None else agent.blueprint.external_id,
+    }
+
+
+def _require_no_later_end(agent: Agent, expires_at: datetime | None) -> None:
+    if agent.parent_id is None or agent.expires_at is None:
+        return
+    if expires_at is None or expires_at > agent.expires_at:
+        raise AgentIsOver("A spawned agent's end can only be brought forward.")

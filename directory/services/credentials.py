@@ -1,0 +1,226 @@
+"""How agents prove themselves: every credential ends, a secret is seen once, and a key's use is noted at most once a minute."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from agentiam.kit.actors import Actor
+from agentiam.kit.errors import Conflict, IllegalTransition
+from agentiam.kit.tokens import PREFIXES, Token
+from audit.events import EventType
+from audit.services import Change
+from directory import events
+from directory.lifecycle import State
+from directory.models import Agent, Credential, CredentialRecord
+from directory.services.proofs import DEFAULT_DAYS, check_networks, check_public_jwk, credential_end, new_api_key, succeed
+from directory.services.reports import conclude, report
+from directory.services.revisions import agent_refs
+from directory.services.transitions import lock_agent, require_unexpired
+from directory.services.versions import save_version
+
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+_HOLDERS: Final = (State.PENDING, State.ACTIVE, State.SUSPENDED)
+_SECRETS: Final = (CredentialRecord.Kind.API_KEY, CredentialRecord.Kind.CLIENT_SECRET)
+
+
+class MethodNotAllowed(Conflict):
+    """The agent's blueprint does not allow this kind of credential."""
+
+
+class NotRotatable(Conflict):
+    """The credential has no secret, or is at its end, or has a successor."""
+
+
+def issue_api_key(
+    *,
+    agent: Agent,
+    label: str,
+    expires_at: datetime | None = None,
+    allowed_networks: Iterable[str] = (),
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> tuple[Credential, Token]:
+    """Give an agent an API key; the token holds the secret, which is seen here and never again.
+
+    The key ends after the blueprint's longest life, or 90 days, unless an earlier end is named. Raises BadEnd, BadNetwork,
+    MethodNotAllowed, AgentIsOver, and IllegalTransition for an agent that is retired or not registered.
+    """
+    return _issue_secret(
+        CredentialRecord.Kind.API_KEY, agent, label, expires_at, allowed_networks, by=by, reason=reason, now=now
+    )
+
+
+def issue_client_secret(
+    *,
+    agent: Agent,
+    label: str,
+    expires_at: datetime | None = None,
+    allowed_networks: Iterable[str] = (),
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> tuple[Credential, Token]:
+    """Give an agent a client secret; as ``issue_api_key``."""
+    return _issue_secret(
+        CredentialRecord.Kind.CLIENT_SECRET, agent, label, expires_at, allowed_networks, by=by, reason=reason, now=now
+    )
+
+
+def register_public_key(
+    *,
+    agent: Agent,
+    label: str,
+    jwk: dict[str, Any],
+    expires_at: datetime | None = None,
+    allowed_networks: Iterable[str] = (),
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Credential:
+    """Note the public half of a key that the agent holds; raises BadPublicKey, PrivateKeyShown, and as ``issue_api_key``."""
+    checked = check_public_jwk(jwk)
+    with transaction.atomic():
+        credential = _new(CredentialRecord.Kind.PUBLIC_KEY, agent, label, expires_at, allowed_networks, by=by, now=now)
+        credential.jwk = checked
+        _store(credential, by=by, reason=reason, now=now)
+    return credential
+
+
+def rotate_api_key(
+    *,
+    credential: Credential,
+    overlap: timedelta,
+    expires_at: datetime | None = None,
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> tuple[Credential, Token]:
+    """Replace an API key or client secret by another; the old one ends after the overlap, or at once if that is zero.
+
+    Raises NotRotatable, BadEnd, and as ``issue_api_key``.
+    """
+    with transaction.atomic():
+        old = _lock_credential(credential, by=by)
+        if old.kind not in _SECRETS:
+            raise NotRotatable("A public key is replaced by registering another.")
+        if old.revoked_at is not None or old.expires_at <= now:
+            raise NotRotatable("This credential has ended.", remedy="Issue another.")
+        if old.successor_id is not None:
+            raise NotRotatable("This credential has a successor already.", remedy="Rotate the successor.")
+        new = _new(CredentialRecord.Kind(old.kind), old.agent, old.label, expires_at, old.allowed_networks, by=by, now=now)
+        token = new_api_key(new, prefix=PREFIXES["agent"], now=now)
+        save_version(new, by=by, reason=reason, now=now)
+        fields = succeed(old, new, overlap=overlap, now=now)
+        save_version(old, by=by, reason=reason, now=now, fields=fields)
+        data = {"successor": str(new.pk), "ends": (old.revoked_at or old.expires_at).isoformat()}
+        happened = [
+            _report(events.CREDENTIAL_ISSUED, new, by=by, reason=reason, now=now, data={}),
+            _report(events.CREDENTIAL_ROTATED, old, by=by, reason=reason, now=now, data=data),
+        ]
+        conclude(happened, touched=_refs(old) | _refs(new))
+    return new, token
+
+
+def revoke_credential(*, credential: Credential, by: Actor, reason: str = "", now: datetime) -> Credential:
+    """End a credential now, for good; raises IllegalTransition when it has been revoked already."""
+    with transaction.atomic():
+        current = _lock_credential(credential, by=by)
+        if current.revoked_at is not None:
+            raise IllegalTransition("The credential has been revoked already.")
+        current.revoked_at = now
+        save_version(current, by=by, reason=reason, now=now, fields=["revoked_at"])
+        revoked = _report(events.CREDENTIAL_REVOKED, current, by=by, reason=reason, now=now, data={})
+        conclude([revoked], touched=_refs(current))
+    return current
+
+
+def note_use(*, credential: CredentialRecord, now: datetime) -> bool:
+    """Note that a credential was used, and its agent seen; answers whether it was written.
+
+    Written once a minute at most, by one conditional UPDATE, with neither a version nor an event.
+    """
+    rows = type(credential)._default_manager.filter(pk=credential.pk)  # noqa: SLF001  (whatever table the record is in)
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_NOTED_EVERY)
+    written = rows.filter(stale).update(last_used_at=now)
+    if written and isinstance(credential, Credential):
+        seen_earlier = Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=now)
+        Agent.objects.filter(seen_earlier, pk=credential.agent_id).update(last_seen_at=now)
+    return bool(written)
+
+
+def _issue_secret(
+    kind: CredentialRecord.Kind,
+    agent: Agent,
+    label: str,
+    expires_at: datetime | None,
+    allowed_networks: Iterable[str],
+    *,
+    by: Actor,
+    reason: str,
+    now: datetime,
+) -> tuple[Credential, Token]:
+    with transaction.atomic():
+        credential = _new(kind, agent, label, expires_at, allowed_networks, by=by, now=now)
+        token = new_api_key(credential, prefix=PREFIXES["agent"], now=now)
+        _store(credential, by=by, reason=reason, now=now)
+    return credential, token
+
+
+def _new(
+    kind: CredentialRecord.Kind,
+    agent: Agent,
+    label: str,
+    expires_at: datetime | None,
+    allowed_networks: Iterable[str],
+    *,
+    by: Actor,
+    now: datetime,
+) -> Credential:
+    """Make an unsaved credential for a locked agent, within its blueprint's limits."""
+    current = lock_agent(agent, by=by)
+    if State(current.state) not in _HOLDERS:
+        raise IllegalTransition(f"A {current.state} agent gets no credentials.")
+    require_unexpired(current, now=now)
+    blueprint = current.blueprint
+    if blueprint is not None and blueprint.credential_methods and kind not in blueprint.credential_methods:
+        raise MethodNotAllowed(f"{blueprint} does not allow this: {kind.label}.")
+    return Credential(
+        organization=current.organization,
+        agent=current,
+        kind=kind,
+        label=label,
+        allowed_networks=check_networks(allowed_networks),
+        created_at=now,
+        expires_at=credential_end(expires_at, days=DEFAULT_DAYS if blueprint is None else blueprint.credential_days, now=now),
+    )
+
+
+def _lock_credential(credential: Credential, *, by: Actor) -> Credential:
+    lock_agent(credential.agent, by=by)
+    return Credential.objects.select_for_update(no_key=True, of=("self",)).select_related("agent").get(pk=credential.pk)
+
+
+def _store(credential: Credential, *, by: Actor, reason: str, now: datetime) -> None:
+    save_version(credential, by=by, reason=reason, now=now)
+    issued = _report(events.CREDENTIAL_ISSUED, credential, by=by, reason=reason, now=now, data={})
+    conclude([issued], touched=_refs(credential))
+
+
+def _report(event: EventType, credential: Credential, *, by: Actor, reason: str, now: datetime, data: dict[str, Any]) -> Change:
+    about = {
+        "agent": credential.agent.external_id,
+        "kind": str(credential.kind),
+        "public_id": credential.public_id,
+        "expires_at": credential.expires_at.isoformat(),
+        "allowed_networks": credential.allowed_networks,
+    }
+    return report(event, credential, by=by, reason=reason, now=now, data={**about, **data})
+
+
+def _refs(credential: Credential) -> set[str]:
+    key = set() if credential.public_id is None else {f"key/{credential.public_id}"}
+    return agent_refs([credential.agent]) | key

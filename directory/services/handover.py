@@ -1,0 +1,61 @@
+"""Somebody else answers for an agent from now on; spawned agents go with their root."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from agentiam.kit.actors import Actor
+from agentiam.kit.errors import Conflict, IllegalTransition
+from directory import events
+from directory.lifecycle import State
+from directory.models import Agent, Team, User
+from directory.services.onboarding import acting_person
+from directory.services.reports import conclude, report
+from directory.services.revisions import agent_refs
+from directory.services.transitions import accountable_owner, accountable_sponsor, and_descendants, lock_agent
+from directory.services.versions import changes, save_version
+
+
+class SpawnedAgent(Conflict):
+    """A spawned agent is answered for by those who answer for its root."""
+
+
+def transfer_agent(
+    *,
+    agent: Agent,
+    owner: User,
+    sponsor: User | None = None,
+    sponsor_team: Team | None = None,
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Agent:
+    """Give an agent, and all that descend from it, another owner and sponsor; they are no longer ownerless.
+
+    A person does this, for taking over is a deliberate act. A suspended agent stays so until it is resumed. Raises OnlyAPerson,
+    NobodyAccountable, SpawnedAgent and IllegalTransition.
+    """
+    with transaction.atomic():
+        current = lock_agent(agent, by=by)
+        acting_person(by, current)
+        if current.state == State.RETIRED:
+            raise IllegalTransition("A retired agent stays as it is.")
+        if current.parent_id is not None:
+            raise SpawnedAgent(f"{current} was spawned.", remedy="Transfer the agent that it descends from.")
+        person, team = accountable_sponsor(sponsor, sponsor_team, current.organization)
+        values: dict[str, Any] = {
+            "owner": accountable_owner(owner, current.organization),
+            "sponsor": person,
+            "sponsor_team": team,
+            "ownerless": False,
+        }
+        family = [member for member in and_descendants([current]) if member.state != State.RETIRED]
+        happened = []
+        for member in family:
+            changed = changes(member, values)
+            save_version(member, by=by, reason=reason, now=now, fields=values)
+            data = {"changed": changed}
+            happened.append(report(events.AGENT_TRANSFERRED, member, by=by, reason=reason, now=now, data=data))
+        conclude(happened, touched=agent_refs(family))
+    return family[0]

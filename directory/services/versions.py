@@ -1,0 +1,80 @@
+"""Every change of a row leaves a version that names who made it and why."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, models, transaction
+
+from agentiam.kit.actors import Actor
+from agentiam.kit.errors import Conflict
+from directory.models import User
+
+
+class InvalidRecord(Conflict):
+    """The values break a rule of the data; the message names the field."""
+
+
+def stamp(instance: Any, *, by: Actor, reason: str) -> None:
+    """Say who the next version of a row is by, and why.
+
+    The system and applications have no account, so their versions name nobody; the event log does.
+    """
+    instance._history_user = None if by.user_id is None else User(pk=by.user_id)  # noqa: SLF001  (how simple-history is told)
+    instance._change_reason = reason  # noqa: SLF001  (how simple-history is told)
+
+
+def save_version(instance: models.Model, *, by: Actor, reason: str, now: datetime, fields: Iterable[str] | None = None) -> None:
+    """Save a row, or the named fields of one, as a new version.
+
+    Raises InvalidRecord, in words, for whatever the database or a field would refuse; the transaction stays usable. One
+    insert or update and one insert of the version; more queries only to find the words for a refusal.
+    """
+    stamp(instance, by=by, reason=reason)
+    instance._history_date = now  # type: ignore[attr-defined]  # noqa: SLF001  (how simple-history is told)
+    relations = {field.name for field in instance._meta.fields if field.is_relation}  # noqa: SLF001  (Django's documented name)
+    try:
+        instance.clean_fields(exclude=relations)
+        with transaction.atomic():
+            instance.save(update_fields=None if fields is None else list(fields))
+    except ValidationError as error:
+        raise InvalidRecord(_words(error)) from error
+    except (IntegrityError, DataError) as error:
+        raise InvalidRecord(_broken_rule(instance)) from error
+
+
+def changes(instance: models.Model, values: dict[str, Any]) -> dict[str, list[Any]]:
+    """Set the values that differ, and answer them as field: [before, after]; relations are told by their names."""
+    changed: dict[str, list[Any]] = {}
+    for name, value in values.items():
+        before = getattr(instance, name)
+        if before != value:
+            setattr(instance, name, value)
+            changed[name] = [_plain(before), _plain(value)]
+    return changed
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, models.Model) else value
+
+
+def _words(error: ValidationError) -> str:
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return " ".join(
+        f"{'' if name == '__all__' else name + ': '}{' '.join(messages)}" for name, messages in error.message_dict.items()
+    )
+
+
+def _broken_rule(instance: models.Model) -> str:
+    try:
+        instance.full_clean()
+    except ValidationError as error:
+        return _words(error)
+    except DataError:
+        # A text with a NUL character, which PostgreSQL cannot store, breaks the look-up for the words as well.
+        return "A value holds a character that cannot be stored."
+    return "A value cannot be stored, or what was stored at the same moment contradicts it."
