@@ -15,6 +15,9 @@ from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Conflict, NotAllowed
 from directory.models import Agent, Organization, PolicyChange, User
 
+CHANGES_KEPT: Final = 2_000
+"""A reader that is further behind reads everything anew."""
+_PRUNED_EVERY: Final = 200
 EVERYTHING: Final = "*"
 """Touched: anything; a reader reads the whole organization anew."""
 
@@ -64,6 +67,8 @@ def advance_revision(*, organization_id: UUID, touched: Iterable[str]) -> int:
         Organization.objects.filter(pk=organization_id).update(revision=F("revision") + 1)
         revision = Organization.objects.values_list("revision", flat=True).get(pk=organization_id)
         PolicyChange.objects.create(organization_id=organization_id, revision=revision, touched=references)
+        if revision % _PRUNED_EVERY == 0:
+            PolicyChange.objects.filter(organization_id=organization_id, revision__lt=revision - CHANGES_KEPT).delete()
     return revision
 
 

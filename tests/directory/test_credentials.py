@@ -71,7 +71,7 @@ def test_a_key_proves_the_agent_and_its_digest_is_all_that_is_kept(cast):
     assert token.text.startswith("aia_")
     shown = split_token(token.text)
     facts = facts_of(shown.public_id)
-    assert (facts.agent, facts.organization_id, facts.state, facts.kind) == ("crm-bot", cast.acme.pk, "active", "api_key")
+    assert (facts.holder, facts.organization_id, facts.state, facts.kind) == ("crm-bot", cast.acme.pk, "active", "api_key")
     assert Peppers(settings.CREDENTIAL_PEPPERS).matches(shown.secret, facts.digest, facts.pepper)
     assert facts.digest not in repr(facts)
     assert credential.organization == cast.acme

@@ -169,3 +169,13 @@ def test_a_run_that_cannot_be_is_refused(cast):
     suspend_agent(agent=cast.agent, by=SYSTEM, now=NOW)
     with pytest.raises(AgentNotActive):
         start(cast)
+
+
+def test_old_changes_are_let_go_once_no_reader_needs_them(cast, monkeypatch):
+    monkeypatch.setattr("directory.services.revisions.CHANGES_KEPT", 3)
+    monkeypatch.setattr("directory.services.revisions._PRUNED_EVERY", 5)
+    for _ in range(11):
+        number = advance_revision(organization_id=cast.acme.pk, touched=["user/bob"])
+    kept = PolicyChange.objects.filter(organization=cast.acme).order_by("revision").values_list("revision", flat=True)
+    assert list(kept)[0] >= number - 3 - 5
+    assert list(kept)[-1] == number
