@@ -1,0 +1,1 @@
+"""The log in formats that leave the house."""
