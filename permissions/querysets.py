@@ -1,0 +1,196 @@
+"""What an account sees of what is allowed: with a right for the whole organization all of it, else what concerns it."""
+
+from datetime import datetime
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+
+from directory.models import Agent
+from directory.querysets import Ancestors, CredentialRecordQuerySet, Descendants, ScopedQuerySet
+
+M = TypeVar("M", bound=models.Model)
+
+_NOTHING = Q(pk__in=[])
+
+
+def _permissions(model: str) -> Any:
+    """Reach another table of this app: the models import this module."""
+    return apps.get_model("permissions", model)._default_manager.all()  # noqa: SLF001  (Django's documented name)
+
+
+def _not_over(at: datetime) -> Q:
+    return Q(ended_at__isnull=True) & (Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+
+
+class ApplicationQuerySet(ScopedQuerySet[M]):
+    """Applications."""
+
+    view_permission = "permissions.view_application"
+
+    def _own(self, user: Any) -> Q:
+        """The applications one has a right on."""
+        return self._permitted(user, "view_application", "manage_application")
+
+    def active(self) -> Self:
+        """Keep those that are answered."""
+        return self.filter(state="active")
+
+
+class ApplicationKeyQuerySet(CredentialRecordQuerySet[M]):
+    """Keys of applications."""
+
+    view_permission = "permissions.view_applicationkey"
+
+    def _own(self, user: Any) -> Q:
+        """The keys of the applications one manages."""
+        applications = _permissions("Application")
+        return Q(application__in=applications.filter(applications._permitted(user, "manage_application")))  # noqa: SLF001
+
+
+class ResourceTypeQuerySet(ScopedQuerySet[M]):
+    """Resource types."""
+
+    view_permission = "permissions.view_resourcetype"
+
+    def _own(self, user: Any) -> Q:
+        """The types of the applications one sees."""
+        return Q(application__in=_permissions("Application").visible_to(user))
+
+
+class ResourceQuerySet(ScopedQuerySet[M]):
+    """Registered resources."""
+
+    view_permission = "permissions.view_resource"
+
+    def _own(self, user: Any) -> Q:
+        """The resources of the applications one sees."""
+        return Q(type__application__in=_permissions("Application").visible_to(user))
+
+    def and_below(self) -> Self:
+        """Widen to all resources within these."""
+        return self._everything().filter(pk__in=Descendants(self))
+
+    def and_around(self) -> Self:
+        """Widen to all resources around these."""
+        return self._everything().filter(pk__in=Ancestors(self))
+
+    def _everything(self) -> Self:
+        return type(self)(model=self.model, using=self.db)
+
+
+class RoleQuerySet(ScopedQuerySet[M]):
+    """Roles."""
+
+    view_permission = "permissions.view_role"
+
+    def _own(self, user: Any) -> Q:
+        """The roles one has a right on."""
+        return self._permitted(user, "view_role", "manage_role", "assign_role")
+
+
+class HeldQuerySet(ScopedQuerySet[M]):
+    """What accounts and teams hold."""
+
+    def _own(self, user: Any) -> Q:
+        """What one holds oneself or through a team, and what the agents hold that one sees."""
+        return Q(user=user) | Q(team__group__in=user.groups.all()) | Q(user__in=Agent.objects.visible_to(user).values("user"))
+
+    def not_over(self, at: datetime) -> Self:
+        """Keep what nobody ended and what is not over by the clock; it may begin later."""
+        return self.filter(_not_over(at))
+
+    def live(self, at: datetime) -> Self:
+        """Keep what holds at an instant."""
+        return self.not_over(at).filter(Q(starts_at__isnull=True) | Q(starts_at__lte=at))
+
+
+class RoleAssignmentQuerySet(HeldQuerySet[M]):
+    """Role assignments."""
+
+    view_permission = "permissions.view_roleassignment"
+
+
+class GrantQuerySet(HeldQuerySet[M]):
+    """Grants."""
+
+    view_permission = "permissions.view_grant"
+
+
+class GuardrailQuerySet(ScopedQuerySet[M]):
+    """Guardrails."""
+
+    view_permission = "permissions.view_guardrail"
+
+    def _own(self, user: Any) -> Q:
+        """None: guardrails are read by those who keep them."""
+        return _NOTHING
+
+    def in_force(self) -> Self:
+        """Keep those with a wording that decides or reports."""
+        return self.filter(versions__state__in=["published", "report_only"])
+
+
+class ConsentQuerySet(ScopedQuerySet[M]):
+    """Consents."""
+
+    view_permission = "permissions.view_consent"
+
+    def _own(self, user: Any) -> Q:
+        """One's own consents, and those to the agents one sees."""
+        return Q(user=user) | Q(agent__in=Agent.objects.visible_to(user))
+
+    def not_over(self, at: datetime) -> Self:
+        """Keep what nobody ended and what is not over by the clock."""
+        return self.filter(_not_over(at))
+
+    def live(self, at: datetime) -> Self:
+        """Keep what holds at an instant."""
+        return self.not_over(at).filter(given_at__lte=at)
+
+
+class DelegationQuerySet(ScopedQuerySet[M]):
+    """Delegations."""
+
+    view_permission = "permissions.view_delegation"
+
+    def _own(self, user: Any) -> Q:
+        """Those from and to the agents one sees."""
+        agents = Agent.objects.visible_to(user)
+        return Q(delegator__in=agents) | Q(delegate__in=agents)
+
+    def not_over(self, at: datetime) -> Self:
+        """Keep what nobody ended and what is not over by the clock."""
+        return self.filter(_not_over(at))
+
+    def live(self, at: datetime) -> Self:
+        """Keep what holds at an instant."""
+        return self.not_over(at).filter(created_at__lte=at)
+
+
+class TrustQuerySet(ScopedQuerySet[M]):
+    """Trusts; a trust belongs to both of its sides."""
+
+    view_permission = "permissions.view_trust"
+
+    def in_organization(self, organization_id: UUID) -> Self:
+        """Keep the trusts in which the organization is one of the sides."""
+        return self.filter(Q(organization_id=organization_id) | Q(partner_id=organization_id))
+
+    def _own(self, user: Any) -> Q:
+        """None: trusts are read by those who keep them."""
+        return _NOTHING
+
+    def not_over(self, at: datetime) -> Self:
+        """Keep what neither side ended and what is not over by the clock, agreed to or not."""
+        return self.filter(_not_over(at))
+
+    def agreed(self) -> Self:
+        """Keep those that both sides agreed to."""
+        return self.filter(agreed_here_at__isnull=False, agreed_there_at__isnull=False)
+
+    def live(self, at: datetime) -> Self:
+        """Keep those that stand at an instant: agreed to by both sides by then, and not over."""
+        return self.not_over(at).filter(agreed_here_at__lte=at, agreed_there_at__lte=at)
