@@ -28,8 +28,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is to be recorded, before it has its place in a chain.
 
     ``actor`` has the members kind, id, label and address, ``target`` (or None) type, id and label. ``fence`` is the
-    organization's policy revision that a decision was made on; a change leaves it 0. ``effect`` is empty unless this is a
-    decision.
+    organization's policy revision that a decision was made on; a change leaves it 0. ``partner_fences`` are the revisions of
+    other organizations that the decision rests on as well. ``effect`` is empty unless this is a decision.
     """
 
     organization_id: UUID
@@ -43,6 +43,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     effect: str = ""
     data: dict[str, Any] = {}
     fence: int = 0
+    partner_fences: dict[UUID, int] = {}
 
 
 class Head(msgspec.Struct, gc=False):

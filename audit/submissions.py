@@ -135,6 +135,6 @@ def staleness(submission: Submission, current: dict[UUID, int]) -> Stale | None:
     """The answer to drafts that rest on another policy revision than the current one; None when all are current."""
     for draft in submission.drafts:
         revision = current.get(draft.organization_id, -1)
-        if draft.fence != revision:
+        if draft.fence != revision or any(current.get(each, -1) != made_on for each, made_on in draft.partner_fences.items()):
             return Stale(revision)
     return None

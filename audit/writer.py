@@ -247,8 +247,9 @@ class GroupCommitWriter:
             batch_organizations = {draft.organization_id for submission in batch for draft in submission.drafts}
             current = None
             if self._fence is not None:
+                partners = {each for submission in batch for draft in submission.drafts for each in draft.partner_fences}
                 with connection.cursor() as cursor:
-                    current = self._fence(cursor, batch_organizations)
+                    current = self._fence(cursor, batch_organizations | partners)
             for organization in batch_organizations.difference(self._heads):
                 # What this transaction opens, its rollback takes away: whoever catches one forgets the heads.
                 self._heads[organization] = store.locked_head(organization, self._chain_writer, now=datetime.now(UTC))

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 
+import msgspec
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 
@@ -118,6 +119,17 @@ def test_a_loop_that_closed_disturbs_nobody(writer, organization_id):
     writer.submit_soon(loop, [make_draft(organization_id)])
     loop.close()
     assert writer.submit([make_draft(organization_id)]).result(10) == Recorded()
+
+
+def test_a_decision_that_rests_on_a_partners_outdated_policy_is_not_recorded(writer, organization_id):
+    partner = uuid7()
+    writer.install_fence(lambda _cursor, asked: dict.fromkeys(asked, 5))
+    stale, current = (
+        msgspec.structs.replace(make_draft(organization_id, fence=5), partner_fences={partner: revision}) for revision in (4, 5)
+    )
+    assert isinstance(writer.submit([stale]).result(10), Stale)
+    assert writer.submit([current]).result(10) == Recorded()
+    assert ids() == {current.id}
 
 
 def test_a_decision_on_an_outdated_policy_is_not_recorded(writer, organization_id):

@@ -1,0 +1,1 @@
+"""AuthZEN: the decision endpoints, raw ASGI beside Django."""

@@ -1,0 +1,125 @@
+"""One question or many: the Access Evaluation and Access Evaluations APIs (AuthZEN 1.0, sections 6 and 7)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from agentiam.kit.ids import uuid7
+from agentiam.kit.problems import Problem
+from audit.writer import Draft
+from permissions.access.answers import explained, record_data
+from permissions.access.point import Sender
+from permissions.access.questions import Posed, needs, pose
+from permissions.access.requests import Asked
+from permissions.engine.evaluate import decide
+from permissions.engine.explain import explain_loss
+from permissions.engine.types import Decision, Effect
+from permissions.events import ACCESS_DECIDED
+from permissions.selectors.keys import KeyFacts
+from permissions.worlds import Known, Needs
+
+
+@dataclass(slots=True)
+class Settled:
+    """One answered question: the decision, its id, and everything that can be said about it."""
+
+    posed: Posed
+    decision: Decision
+    evaluation_id: UUID
+    at: datetime
+    revision: int
+    said: dict[str, Any]
+
+
+class EvaluationWork:
+    """The questions of one request, and what becomes of them."""
+
+    long = False
+
+    def __init__(self, items: Sequence[Asked | Problem], *, semantic: str) -> None:
+        self._items = items
+        self._semantic = semantic
+        self._posed: list[Posed | Problem] = []
+
+    def needs(self, caller: KeyFacts, known: Known, now: datetime) -> Needs:
+        """Pose every question that can be posed, and join what they name."""
+        self._posed = [item if isinstance(item, Problem) else _pose(item, caller, known, now) for item in self._items]
+        joined = Needs()
+        for posed in self._posed:
+            if isinstance(posed, Posed):
+                joined |= needs(posed.question)
+        return joined
+
+    def answer(self, known: Known, now: datetime) -> list[Settled | Problem]:
+        """Decide one after the other, and stop where the request's semantic says."""
+        results: list[Settled | Problem] = []
+        for posed in self._posed:
+            result = posed if isinstance(posed, Problem) else settled(posed, known, now)
+            results.append(result)
+            allows = isinstance(result, Settled) and result.decision.allows
+            if (allows and self._semantic == "permit_on_first_permit") or (
+                not allows and self._semantic == "deny_on_first_deny"
+            ):
+                break
+        return results
+
+    def drafts(self, result: list[Settled | Problem], caller: KeyFacts, known: Known, sender: Sender) -> list[Draft]:
+        """Make a record of every answer; an item that could not be read was not decided."""
+        return [draft_of(each, caller, known, sender) for each in result if isinstance(each, Settled)]
+
+
+def _pose(asked: Asked, caller: KeyFacts, known: Known, now: datetime) -> Posed | Problem:
+    try:
+        return pose(asked, caller, known, now)
+    except Problem as problem:
+        return problem
+
+
+def answer_json(result: Settled | Problem, *, full: bool) -> dict[str, Any]:
+    """Give one decision object (section 6.2); of an item that could not be read, the error (section 7.2.1)."""
+    if isinstance(result, Problem):
+        return {"decision": False, "context": {"error": {"status": result.status, "message": result.detail}}}
+    if not full:
+        return {"decision": result.decision.allows}
+    context = {
+        **result.said,
+        "evaluation_id": str(result.evaluation_id),
+        "evaluated_at": result.at.isoformat(),
+        "revision": result.revision,
+    }
+    return {"decision": result.decision.allows, "context": context}
+
+
+def settled(posed: Posed, known: Known, now: datetime) -> Settled:
+    """Decide one question and collect what can be said about the answer."""
+    decision = decide(known.world, posed.question) if posed.refused is None else Decision(Effect.DENY, posed.refused)
+    explanation = None
+    if posed.refused is None and not decision.allows:
+        explanation = explain_loss(known.world, posed.question, decision)
+    said = explained(posed, decision, explanation, known)
+    return Settled(posed, decision, uuid7(), now, known.world.revision, said)
+
+
+def draft_of(result: Settled, caller: KeyFacts, known: Known, sender: Sender) -> Draft:
+    """Make the record of one answer."""
+    question = result.posed.question
+    kind, _, subject_id = question.subject.partition("/")
+    target = {"type": question.type, "id": question.resource, "label": f"{question.action} {question.type}"}
+    data = record_data(result.posed, result.decision, result.said, result.revision)
+    data["caller"] = {"kind": caller.kind, "id": caller.holder, "key": sender.token.public_id}
+    return Draft(
+        organization_id=known.world.organization_id,
+        id=result.evaluation_id,
+        type=ACCESS_DECIDED.name,
+        at=result.at,
+        actor={"kind": kind, "id": subject_id, "label": subject_id, "address": sender.address},
+        target=target,
+        reason=result.said["reason_admin"],
+        request_id=sender.request_id,
+        effect=result.decision.effect.value,
+        data=data,
+        fence=result.revision,
+        partner_fences=dict(known.partners),
+    )

@@ -1,0 +1,192 @@
+"""The worlds that decisions are made in: one for each organization, kept in memory, brought up to date change by change.
+
+A world may lag behind the database for a moment; a decision may not. Whoever answers on a world states its revision when the
+decision is recorded, and the record is refused if the organization has moved on (see ``fence``). A world is therefore never
+trusted for being fresh, only for being consistent with its own revision: facts may be younger than the revision says, then
+the fence refuses them as well, because revisions only ever grow.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from directory.models import Organization, PolicyChange
+from directory.services.revisions import CHANGES_KEPT, EVERYTHING, SHARED
+from permissions.engine.authority import MAX_GENERATIONS
+from permissions.engine.types import Principal, Ref, ResourceFacts, ResourceKey, RunFacts, World
+from permissions.models import Resource
+from permissions.selectors import Shared, principal_facts, resource_facts, run_facts, shared_facts
+
+_MAX_KNOWN: Final = 500_000
+_FOREIGN: Final = "agent/spiffe://"
+
+
+class OrganizationGone(LookupError):
+    """The organization does not exist (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a question names, and what must be in the world before it can be answered."""
+
+    principals: frozenset[Ref] = frozenset()
+    resources: frozenset[ResourceKey] = frozenset()
+    runs: frozenset[tuple[Ref, str]] = frozenset()
+
+    def __or__(self, other: "Needs") -> "Needs":
+        """Join the needs of two questions."""
+        return Needs(self.principals | other.principals, self.resources | other.resources, self.runs | other.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A world with what it was made from.
+
+    The three dictionaries are the world's own and grow as questions name more; a new revision gets new ones. ``partners`` are
+    the revisions of the other organizations whose agents are in this world.
+    """
+
+    world: World
+    shared: Shared
+    principals: dict[Ref, Principal | None]
+    resources: dict[ResourceKey, ResourceFacts | None]
+    runs: dict[tuple[Ref, str], tuple[RunFacts, ...]]
+    registered: frozenset[str]
+    partners: dict[UUID, int]
+
+    def lacking(self, needs: Needs) -> Needs | None:
+        """Say what must be read first; None when all is here."""
+        principals = {missing for ref in needs.principals if (missing := self._first_unread(ref)) is not None}
+        resources = {key for key in needs.resources if key not in self.resources and key[0] in self.registered}
+        runs = needs.runs - self.runs.keys()
+        if principals or resources or runs:
+            return Needs(frozenset(principals), frozenset(resources), runs)
+        return None
+
+    def _first_unread(self, ref: Ref | None) -> Ref | None:
+        """Find the first of a principal and its ancestors that is not here."""
+        for _ in range(MAX_GENERATIONS):
+            if ref is None:
+                return None
+            if ref not in self.principals:
+                return ref
+            facts = self.principals[ref]
+            ref = None if facts is None else facts.parent
+        return None
+
+
+def _known(organization: Organization, shared: Shared, former: Known | None = None) -> Known:
+    principals = {} if former is None else former.principals
+    resources = {} if former is None else former.resources
+    runs = {} if former is None else former.runs
+    world = World(
+        organization_id=organization.pk,
+        organization=organization.slug,
+        revision=organization.revision,
+        time_zone=shared.time_zone,
+        inactive=shared.inactive,
+        types=shared.types,
+        roles=shared.roles,
+        blueprints=shared.blueprints,
+        teams=shared.teams,
+        guardrails=shared.guardrails,
+        trusts=shared.trusts,
+        principals=principals,
+        resources=resources,
+        runs=runs,
+    )
+    registered = Resource.objects.filter(organization_id=organization.pk).values_list("type__name", flat=True).distinct()
+    return Known(world, shared, principals, resources, runs, frozenset(registered), {} if former is None else former.partners)
+
+
+class Worlds:
+    """The worlds of one process. Its methods query the database and may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, Known] = {}
+        self._lock = threading.Lock()
+
+    def peek(self, organization_id: UUID) -> Known | None:
+        """Give what is in memory, without looking at the database."""
+        return self._known.get(organization_id)
+
+    def forget(self) -> None:
+        """Drop everything, as after a change of database."""
+        with self._lock:
+            self._known.clear()
+
+    def current(self, organization_id: UUID) -> Known:
+        """Give the world at its present revision. One query when nothing has changed; raises OrganizationGone."""
+        with self._lock:
+            organization = Organization.objects.filter(pk=organization_id).first()
+            if organization is None:
+                self._known.pop(organization_id, None)
+                raise OrganizationGone(str(organization_id))
+            known = self._known.get(organization_id)
+            if known is None or known.world.revision != organization.revision or self._partner_changed(known):
+                known = self._renewed(organization, known)
+                self._known[organization_id] = known
+            return known
+
+    def with_needs(self, known: Known, needs: Needs) -> Known:
+        """Read what is missing for some questions into a world, and give that world."""
+        world, shared = known.world, known.shared
+        while (lacking := known.lacking(needs)) is not None:
+            if lacking.principals:
+                # Before the facts: a partner's agent must not be older than the revision that is noted for the partner.
+                if any(ref.startswith(_FOREIGN) for ref in lacking.principals):
+                    for partner, revision in _revisions(slug__in=list(shared.trusts)).items():
+                        known.partners.setdefault(partner, revision)
+                known.principals.update(principal_facts(world.organization_id, lacking.principals, shared))
+            if lacking.resources:
+                known.resources.update(resource_facts(world.organization_id, lacking.resources, world.types))
+            if lacking.runs:
+                known.runs.update(run_facts(world.organization_id, lacking.runs, shared))
+        return known
+
+    def _partner_changed(self, known: Known) -> bool:
+        return bool(known.partners) and _revisions(pk__in=list(known.partners)) != known.partners
+
+    def _renewed(self, organization: Organization, known: Known | None) -> Known:
+        if known is None or self._partner_changed(known):
+            return _known(organization, shared_facts(organization))
+        touched = _touched(organization, known.world.revision)
+        too_much = len(known.principals) > _MAX_KNOWN or len(known.resources) > _MAX_KNOWN
+        if touched is None or EVERYTHING in touched or too_much:
+            return _known(organization, shared_facts(organization))
+        shared = shared_facts(organization) if SHARED in touched else known.shared
+        kept = replace(
+            known,
+            principals={ref: facts for ref, facts in known.principals.items() if ref not in touched},
+            resources={key: facts for key, facts in known.resources.items() if f"resource/{key[0]}/{key[1]}" not in touched},
+            runs={key: facts for key, facts in known.runs.items() if key[0] not in touched},
+        )
+        return _known(organization, shared, kept)
+
+
+def _revisions(**chosen: Any) -> dict[UUID, int]:
+    return dict(Organization.objects.filter(**chosen).values_list("pk", "revision"))
+
+
+def _touched(organization: Organization, since: int) -> frozenset[str] | None:
+    """Collect what the changes since a revision touched; None when they are too many or not all there."""
+    missing = organization.revision - since
+    if missing > CHANGES_KEPT or missing < 0:
+        return None
+    rows = PolicyChange.objects.filter(
+        organization_id=organization.pk, revision__gt=since, revision__lte=organization.revision
+    ).values_list("touched", flat=True)
+    changes = list(rows)
+    return frozenset(ref for touched in changes for ref in touched) if len(changes) == missing else None
+
+
+def fence(cursor: Any, organization_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Read the present revisions of some organizations in the writer's own transaction."""
+    wanted = [each if connection.features.has_native_uuid_field else each.hex for each in organization_ids]
+    marks = ", ".join(["%s"] * len(wanted))
+    cursor.execute(f"SELECT id, revision FROM directory_organization WHERE id IN ({marks})", wanted)  # noqa: S608  (only marks)
+    return {each if isinstance(each, UUID) else UUID(each): revision for each, revision in cursor.fetchall()}
