@@ -180,7 +180,7 @@ import time
 agent = Agent.objects.get(organization=organization, external_id='planner')
 spec = EntitlementSpec(type='record', actions=['read'])
 give_grant(organization=organization, holder=agent.user, entitlement=spec,
-           terms=HoldingTerms(ends_at=now + timedelta(seconds=2)), by=by, now=now)
+           terms=Terms(ends_at=now + timedelta(seconds=2)), by=by, now=now)
 """
     )
     assert fresh("read", "record-2", subject="agent/planner")[0] == "allow"

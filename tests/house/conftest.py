@@ -1,0 +1,57 @@
+"""The cast: alice administers, bob has no right for the whole organization, carol audits, mallory belongs to another organization."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.cache import cache
+from django.test import Client
+
+from directory.models import Organization, User
+from tests.factories import make_organization, make_person
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(settings: Any) -> None:
+    """Argon2 is slow on purpose; a test that is about it says so."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def acme(db: None) -> Organization:
+    return make_organization("acme")
+
+
+@pytest.fixture
+def people(acme: Organization) -> dict[str, User]:
+    cast = {
+        "alice": make_person(acme, "alice", password=PASSWORD, is_superuser=True, is_staff=True),
+        "bob": make_person(acme, "bob", password=PASSWORD),
+        "carol": make_person(acme, "carol", password=PASSWORD),
+        "mallory": make_person(make_organization("evil"), "mallory", password=PASSWORD, is_superuser=True, is_staff=True),
+    }
+    cast["carol"].user_permissions.add(Permission.objects.get(content_type__app_label="audit", codename="view_event"))
+    return cast
+
+
+@pytest.fixture
+def as_(people: dict[str, User]) -> Callable[[str], Client]:
+    """Give a client that is signed in as one of the cast, or as nobody."""
+
+    def client_of(name: str, **options: Any) -> Client:
+        client = Client(**options)
+        if name != "anonymous":
+            client.force_login(people[name])
+        return client
+
+    return client_of

@@ -1,0 +1,52 @@
+"""Who gets what under which address: every address of the product is here, or this test fails."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+LOGIN = "to sign-in"
+HOME = "to home"
+WHO = ("alice", "bob", "carol", "mallory", "anonymous")
+
+# name of the address: path, then what GET and POST answer to each of WHO.
+TABLE: dict[str, tuple[str, tuple[int | str, ...], tuple[int | str, ...]]] = {
+    "home": ("/", (200, 200, 200, 200, LOGIN), (405, 405, 405, 405, LOGIN)),
+    "login": ("/login/", (HOME, HOME, HOME, HOME, 200), (HOME, HOME, HOME, HOME, 200)),
+    "logout": ("/logout/", (405, 405, 405, 405, LOGIN), (LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)),
+    "healthz": ("/healthz", (200,) * 5, (405,) * 5),
+    "readyz": ("/readyz", (200,) * 5, (405,) * 5),
+}
+
+
+def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names(pattern.url_patterns, f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix)
+        else:
+            yield f"{prefix}{pattern.name}"
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert sorted(names(get_resolver().url_patterns)) == sorted(TABLE)
+
+
+@pytest.fixture(autouse=True)
+def _writer_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer has a connection of its own, which does not see what a test has not committed."""
+    monkeypatch.setattr("agentiam.health._audit_writer", lambda: None)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("name", TABLE)
+def test_everybody_gets_what_the_table_says(as_: Callable[[str], Client], name: str, who: str, method: str) -> None:
+    path, get, post = TABLE[name]
+    expected = (get if method == "get" else post)[WHO.index(who)]
+    answer = getattr(as_(who), method)(path)
+    if isinstance(expected, int):
+        assert answer.status_code == expected
+    else:
+        assert answer.status_code == 302
+        assert answer.headers["Location"].partition("?")[0] == {LOGIN: "/login/", HOME: "/"}[expected]

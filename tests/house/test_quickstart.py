@@ -1,0 +1,74 @@
+"""The first minutes of a newcomer: one command, then the requests that it printed, pasted into a shell."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving import Served, served
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str]]:
+    with served(tmp_path_factory.mktemp("quickstart"), serve=False) as copy:
+        text = copy.manage("quickstart").stdout
+        copy.start()
+        yield copy, text
+
+
+def pasted(text: str) -> list[dict[str, object]]:
+    """Run the printed lines in a shell, as they are."""
+    script = "\n".join(line for line in text.splitlines() if re.match(r"\s*(export |curl |-H |-d |#)", line))
+    script = script.replace("curl -s", "echo; curl -s")
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+
+
+def test_the_printed_requests_show_a_mask_a_denial_and_an_escalation(first_run: tuple[Served, str]) -> None:
+    allowed, denied, escalated = (answer for answer in pasted(first_run[1]))
+    assert allowed["decision"] is True
+    assert allowed["context"]["fields"]["masked"] == ["email"]  # type: ignore[index]
+    assert "iban" not in allowed["context"]["fields"]["allowed"]  # type: ignore[index]
+    assert denied["decision"] is False
+    assert denied["context"]["effect"] == "deny"  # type: ignore[index]
+    assert "region" in json.dumps(denied["context"])
+    assert escalated["decision"] is False
+    assert escalated["context"]["effect"] == "escalate"  # type: ignore[index]
+
+
+def test_the_printed_administrator_signs_in_and_sees_the_organization(first_run: tuple[Served, str]) -> None:
+    copy, text = first_run
+    password = re.search(r"Password\s+(\S+)", text)
+    assert password
+    with httpx.Client(base_url=copy.url, follow_redirects=True, headers={"Referer": copy.url}) as browser:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)
+        assert token
+        form = {"username": "admin@acme", "password": password[1], "csrfmiddlewaretoken": token[1]}
+        page = browser.post("/login/", data=form).text
+    assert "<h1>Acme</h1>" in page
+    assert "1 of 1 agent is active." in " ".join(page.split())
+
+
+def test_a_second_run_prints_no_secret_and_changes_nothing(first_run: tuple[Served, str]) -> None:
+    text = first_run[0].manage("quickstart").stdout
+    assert "Password" not in text
+    assert "aip_" not in text
+    assert first_run[0].url in text
+
+
+def test_nothing_that_was_printed_is_in_the_data_directory(first_run: tuple[Served, str]) -> None:
+    copy, text = first_run
+    key = re.search(r"aip_\w+", text)
+    password = re.search(r"Password\s+(\S+)", text)
+    assert key
+    assert password
+    for path in Path(copy.environment["AGENTIAM_DATA_DIR"]).rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert key[0].encode() not in content
+            assert password[1].encode() not in content
+    assert key[0] not in copy.log()
