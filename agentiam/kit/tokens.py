@@ -1,7 +1,7 @@
 """Secrets that are shown once: made from 256 random bits, stored as keyed digests, compared in constant time.
 
-The text is ``<prefix>_<public id>_<secret><checksum>``. The prefix lets scanners find a leaked key, the public id finds its row,
-and the checksum tells a typing error (or a scanner's false hit) from a key without a look into the database.
+The text is ``<prefix>_<public id>_<secret><checksum>``. The prefix lets scanners find a leaked key, the public id finds its
+row, and the checksum tells a typing error (or a scanner's false hit) from a key without a look into the database.
 """
 
 import hashlib
