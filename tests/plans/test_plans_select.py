@@ -74,7 +74,7 @@ def agree(node, rows):
 PLANNED: Counter[str] = Counter()
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(source=grammar.conditions, situation=grammar.situations)
 def test_plans_of_random_conditions_select_what_matching_selects(leads, source, situation):
     try:
