@@ -1,11 +1,12 @@
 """Why a condition holds or does not: its leaves with what they need and see, and the least that would have to be different."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any, NamedTuple
 
 from permissions.engine.conditions.clocks import to_string
+from permissions.engine.conditions.compile import compiled
 from permissions.engine.conditions.errors import EvaluationError
 from permissions.engine.conditions.exact import Scope, evaluate
 from permissions.engine.conditions.situation import Situation
@@ -64,10 +65,49 @@ def plain(value: Any) -> Any:
     return value
 
 
-def clauses(tree: Node, situation: Situation) -> tuple[Clause, ...]:
+class Ready(NamedTuple):
+    """A leaf with everything about it that no situation changes; ``needed`` is None where it must be computed each time."""
+
+    leaf: _Leaf
+    text: str
+    subject: Field | Reference | None
+    reference: str
+    holds: Callable[[Situation], bool]
+    needed: dict[str, Any] | None
+
+
+def ready(tree: Node) -> tuple[Ready, ...] | None:
+    """Prepare the leaves of a condition once; None for one with a choice, whose leaves depend on the situation."""
+    if any(isinstance(each, Op) and each.op == "if" for each in walk(tree)):
+        return None
+    nowhere = Scope(Situation())
+    return tuple(_ready(leaf, nowhere) for leaf in _leaves(tree, nowhere, wanted=True))
+
+
+def _ready(leaf: _Leaf, nowhere: Scope) -> Ready:
+    subject = _subject(leaf.node)
+    known = all(each == subject or not isinstance(each, Field | Reference) for each in walk(leaf.node))
+    needed = _needed(leaf, nowhere) if known else None
+    return Ready(leaf, leaf.text, subject, _written(subject), compiled(leaf.node), needed[1] if needed else None)
+
+
+def clauses(tree: Node, situation: Situation, prepared: tuple[Ready, ...] | None = None) -> tuple[Clause, ...]:
     """Return every leaf that counts: of a choice, the test and the side that was taken."""
+    if prepared is not None:
+        return tuple(_quick_clause(each, situation) for each in prepared)
     scope = Scope(situation)
     return tuple(_clause(leaf, scope) for leaf in _leaves(tree, scope, wanted=True))
+
+
+def _quick_clause(prepared: Ready, situation: Situation) -> Clause:
+    leaf, text, subject, reference, holds, needed = prepared
+    try:
+        outcome = "true" if holds(situation) is leaf.wanted else "false"
+    except EvaluationError:
+        return _clause(leaf, Scope(situation))
+    if needed is None:
+        return _clause(leaf, Scope(situation))
+    return Clause(text, outcome, reference, needed, _seen(subject, Scope(situation)), "")
 
 
 def _leaves(node: Node, scope: Scope, *, wanted: bool) -> Iterator[_Leaf]:

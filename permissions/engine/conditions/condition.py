@@ -27,13 +27,15 @@ class Condition:
     ``references`` names everything that it looks at, like ``resource.region``, ``context.ip`` and ``now``.
     """
 
-    __slots__ = ("checked", "holds", "references", "source", "time_zone", "tree")
+    __slots__ = ("_prepared", "checked", "holds", "references", "source", "time_zone", "tree")
 
     source: str
     checked: bytes
     time_zone: str
     tree: Node
     references: frozenset[str]
+    _prepared: tuple[tuple[explanations.Ready, ...] | None, ...]
+    """What explanations need, made when the first one is asked for."""
     holds: Callable[[Situation], bool]
     """Tell whether the condition holds in a situation; raises ``EvaluationError`` where it has no answer."""
 
@@ -45,6 +47,7 @@ class Condition:
             "tree": tree,
             "references": frozenset(_reference(each) for each in walk(tree) if isinstance(each, Field | Reference)),
             "holds": compiled(tree),
+            "_prepared": (),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -73,7 +76,9 @@ class Condition:
 
     def clauses(self, situation: Situation) -> tuple[Clause, ...]:
         """Return every leaf of the condition with what it needs and what it sees."""
-        return explanations.clauses(self.tree, situation)
+        if not self._prepared:
+            object.__setattr__(self, "_prepared", (explanations.ready(self.tree),))
+        return explanations.clauses(self.tree, situation, self._prepared[0])
 
     def smallest_change(self, situation: Situation) -> tuple[Change, ...] | None:
         """Return the fewest changes that would make the condition hold; none if it does, None if it has no simple answer."""
