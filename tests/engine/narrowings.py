@@ -1,11 +1,12 @@
 """Every way to take one thing away from an organization: end it, drop it, make it smaller."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from permissions.engine.types import (
     Assignment,
+    BlueprintFacts,
     Ceiling,
     ConsentFacts,
     DelegationFacts,
@@ -32,32 +33,11 @@ def narrowed(world: World) -> Iterator[World]:
         for fields in (None, frozenset({"email"})):
             added = GuardrailFacts("added", effect, Rule("guardrail", "added"), fields=fields)
             yield replace(world, guardrails=(*world.guardrails, added))
-    for ref, principal in world.principals.items():
-        yield replace(world, principals={**world.principals, ref: None})
-        if principal is not None:
-            for smaller in _principals(principal):
-                yield replace(world, principals={**world.principals, ref: smaller})
-    for name, role in world.roles.items():
-        for entry in _indexes(role, _entitlements):
-            yield replace(world, roles={**world.roles, name: entry})
-    for name, blueprint in world.blueprints.items():
-        for limit in _ceilings(blueprint.ceiling):
-            yield replace(world, blueprints={**world.blueprints, name: replace(blueprint, ceiling=limit)})
-        for roles in _one_less(blueprint.roles, _assignments):
-            yield replace(world, blueprints={**world.blueprints, name: replace(blueprint, roles=roles)})
-    for name, team in world.teams.items():
-        for grants in _indexes(team.grants, _holdings):
-            yield replace(world, teams={**world.teams, name: replace(team, grants=grants)})
-        for assignments in _one_less(team.assignments, _assignments):
-            yield replace(world, teams={**world.teams, name: replace(team, assignments=assignments)})
-    for name, trust in world.trusts.items():
-        yield replace(world, trusts={})
-        for less in _trusts(trust):
-            yield replace(world, trusts={name: less})
-    for key, runs in world.runs.items():
-        for position, run in enumerate(runs):
-            for less in _runs(run):
-                yield replace(world, runs={**world.runs, key: (*runs[:position], less, *runs[position + 1 :])})
+    for name, smaller in MEMBERS.items():
+        members = getattr(world, name)
+        for key, value in members.items():
+            for less in smaller(value):
+                yield replace(world, **{name: {**members, key: less}})
 
 
 def _one_less(items: tuple[Any, ...], smaller: Any) -> Iterator[tuple[Any, ...]]:
@@ -109,13 +89,11 @@ def _ceilings(ceiling: Ceiling | None) -> Iterator[Ceiling]:
         yield Ceiling({**ceiling.allowed, key: mask & ~1})
 
 
-def _principals(principal: Principal) -> Iterator[Principal]:
+def _principals(principal: Principal) -> Iterator[Principal | None]:
+    yield None
     yield replace(principal, inactive="is suspended")
     yield replace(principal, until=NOW)
-    for grants in _indexes(principal.grants, _holdings):
-        yield replace(principal, grants=grants)
-    for assignments in _one_less(principal.assignments, _assignments):
-        yield replace(principal, assignments=assignments)
+    yield from _held(principal)
     for consents in _indexes(principal.consents, _consents):
         yield replace(principal, consents=consents)
     for delegations in _indexes(principal.delegations, _delegations):
@@ -158,3 +136,34 @@ def _runs(run: RunFacts) -> Iterator[RunFacts]:
         yield run._replace(allows=limit)
     if run.on_behalf_of is None:
         yield run._replace(on_behalf_of="user/carol")
+
+
+def _held(facts: Any) -> Iterator[Any]:
+    for grants in _indexes(facts.grants, _holdings):
+        yield replace(facts, grants=grants)
+    for assignments in _one_less(facts.assignments, _assignments):
+        yield replace(facts, assignments=assignments)
+
+
+def _blueprints(blueprint: BlueprintFacts) -> Iterator[BlueprintFacts]:
+    for limit in _ceilings(blueprint.ceiling):
+        yield replace(blueprint, ceiling=limit)
+    for roles in _one_less(blueprint.roles, _assignments):
+        yield replace(blueprint, roles=roles)
+
+
+def _all_runs(runs: tuple[RunFacts, ...]) -> Iterator[tuple[RunFacts, ...]]:
+    """End or narrow a run; that there was one is never forgotten."""
+    for position, run in enumerate(runs):
+        for less in _runs(run):
+            yield (*runs[:position], less, *runs[position + 1 :])
+
+
+MEMBERS: dict[str, Callable[[Any], Iterator[Any]]] = {
+    "principals": _principals,
+    "roles": lambda role: _indexes(role, _entitlements),
+    "blueprints": _blueprints,
+    "teams": _held,
+    "trusts": _trusts,
+    "runs": _all_runs,
+}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -45,16 +46,23 @@ TITLE, EMAIL, IBAN = (RECORD.bits[name] for name in RECORD.fields)
 ALL = RECORD.full
 
 
+@cache
+def _loaded(source: str, declared: tuple[tuple[str, str], ...] | None) -> Condition:
+    return load(source, check(source, resource=None if declared is None else dict(declared)))
+
+
 def cel(source: str, resource_type: TypeFacts | None = RECORD) -> Condition:
     """Load a condition; for rules over all types, with ``None``."""
-    return load(source, check(source, resource=None if resource_type is None else resource_type.attributes))
+    return _loaded(source, None if resource_type is None else tuple(resource_type.attributes.items()))
 
 
 def rule(name: str, kind: str = "grant") -> Rule:
     return Rule(kind, name)
 
 
-def entitlement(actions: str = "read", *, fields: str | None = None, name: str = "e", type_: TypeFacts = RECORD, **selector: Any) -> Entitlement:
+def entitlement(
+    actions: str = "read", *, fields: str | None = None, name: str = "e", type_: TypeFacts = RECORD, **selector: Any
+) -> Entitlement:
     """Make an entitlement; ``actions`` and ``fields`` are words, ``*`` is every action."""
     for key in ("where", "when"):
         if isinstance(selector.get(key), str):
@@ -68,7 +76,9 @@ def entitlement(actions: str = "read", *, fields: str | None = None, name: str =
     )
 
 
-def holding(actions: str = "read", *, mode: Mode = Mode.USE, since: Any = None, until: Any = None, name: str = "g1", **what: Any) -> Holding:
+def holding(
+    actions: str = "read", *, mode: Mode = Mode.USE, since: Any = None, until: Any = None, name: str = "g1", **what: Any
+) -> Holding:
     return Holding(entitlement(actions, name=name, **what), mode, since, until, rule(name))
 
 
@@ -98,11 +108,16 @@ def assigned(name: str, *, mode: Mode = Mode.USE, since: Any = None, until: Any 
 def ceiling(**actions: str | None) -> Ceiling:
     """Limit the type ``record``: ``ceiling(read="title email")``; None for all fields, ``any`` for every action."""
     return Ceiling(
-        {("record", "*" if name == "any" else name): RECORD.mask(None if fields is None else fields.split()) for name, fields in actions.items()}
+        {
+            ("record", "*" if name == "any" else name): RECORD.mask(None if fields is None else fields.split())
+            for name, fields in actions.items()
+        }
     )
 
 
-def consent(actions: str = "read", *, type_: str = "record", fields: int = ALL, purpose: str = "", since: Any = None, until: Any = None) -> ConsentFacts:
+def consent(
+    actions: str = "read", *, type_: str = "record", fields: int = ALL, purpose: str = "", since: Any = None, until: Any = None
+) -> ConsentFacts:
     return ConsentFacts(
         type_, None if actions == "*" else frozenset(actions.split()), fields, purpose, since, until, rule("c1", "consent")
     )
@@ -112,7 +127,9 @@ def delegation(actions: str = "read", *, depth: int = 1, **what: Any) -> Delegat
     return DelegationFacts(holding(actions, name="d1", **what), depth)
 
 
-def run(*, purpose: str = "", user: str | None = None, allows: Ceiling | None = None, since: datetime = PAST, until: Any = None) -> RunFacts:
+def run(
+    *, purpose: str = "", user: str | None = None, allows: Ceiling | None = None, since: datetime = PAST, until: Any = None
+) -> RunFacts:
     return RunFacts("t1", purpose, user, allows, since, until, rule("run-1", "run"))
 
 
@@ -173,7 +190,9 @@ class Scene:
             "roles": {"reader": role(entitlement("read"))},
             "blueprints": {"clerk": BlueprintFacts("clerk", ceiling(any=None))},
             "resources": {
-                ("record", "record-1"): ResourceFacts("record", "record-1", {"region": "EU", "amount": 50.0}, (("folder", "f2"), ("folder", "f1"))),
+                ("record", "record-1"): ResourceFacts(
+                    "record", "record-1", {"region": "EU", "amount": 50.0}, (("folder", "f2"), ("folder", "f1"))
+                ),
                 ("record", "elsewhere"): ResourceFacts("record", "elsewhere", {"region": "US"}, ()),
                 ("folder", "f2"): ResourceFacts("folder", "f2", {}, (("folder", "f1"),)),
             },

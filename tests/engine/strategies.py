@@ -74,7 +74,13 @@ SITUATIONS = [
     "true",
     "false",
 ]
-UNTYPED = ['resource.region == "EU"', "resource.amount > 100.0", "context.hour > 18", 'subject.department == "sales"', "has(resource.status)"]
+UNTYPED = [
+    'resource.region == "EU"',
+    "resource.amount > 100.0",
+    "context.hour > 18",
+    'subject.department == "sales"',
+    "has(resource.status)",
+]
 
 
 class Maker:
@@ -90,19 +96,19 @@ class Maker:
         return value if self.random.random() < chance else otherwise
 
     def some(self, count: int, make: Callable[[], Any]) -> tuple[Any, ...]:
-        return tuple(make() for _ in range(self.random.randint(0, count)))
+        return tuple(make() for _ in range(self.random.randint(0 if self.random.random() < 0.15 else 1, count)))
 
     def instant(self) -> Any:
-        return self.rarely(self.one(NOW - timedelta(hours=1), NOW, NOW + timedelta(hours=1)))
+        return self.rarely(self.one(NOW - timedelta(hours=1), NOW, NOW + timedelta(hours=1)), chance=0.1)
 
     def actions(self) -> Any:
-        return self.one(None, frozenset({"read"}), frozenset({"read"}), frozenset({"write"}), frozenset(ACTIONS))
+        return self.one(None, None, frozenset({"read"}), frozenset({"read"}), frozenset({"write"}), frozenset(ACTIONS))
 
     def mask(self) -> int:
-        return self.one(-1, -1, -1, ALL, 1, 2, 3, 6, 0)
+        return self.one(-1, -1, -1, -1, ALL, ALL, 1, 2, 3, 6, 7, 5, 0)
 
     def mode(self) -> Mode:
-        return self.one(Mode.ANY, Mode.ANY, Mode.ANY, Mode.USE, Mode.DELEGATE, Mode(0))
+        return self.one(*[Mode.ANY] * 6, Mode.USE, Mode.DELEGATE, Mode(0))
 
     def rule(self) -> Rule:
         return Rule("grant", str(self.random.randint(0, 999_999)))
@@ -135,12 +141,22 @@ class Maker:
         return self.some(3, self.assignment)
 
     def ceiling(self) -> Ceiling | None:
-        allowed = {("record", self.one("*", "*", *ACTIONS)): self.one(ALL, ALL, 3, 1, 0) for _ in range(self.random.randint(0, 3))}
+        allowed = {
+            ("record", self.one("*", "*", *ACTIONS)): self.one(ALL, ALL, 3, 1, 0) for _ in range(self.random.randint(0, 3))
+        }
         return self.rarely(Ceiling(allowed), chance=0.3)
 
     def consent(self) -> ConsentFacts:
         purpose = self.rarely("refunds", "")
-        return ConsentFacts(self.one("record", "record", "blob"), self.actions(), self.mask(), purpose, self.instant(), self.instant(), self.rule())
+        return ConsentFacts(
+            self.one("record", "record", "blob"),
+            self.actions(),
+            self.mask(),
+            purpose,
+            self.instant(),
+            self.instant(),
+            self.rule(),
+        )
 
     def delegation(self) -> DelegationFacts:
         return DelegationFacts(self.holding(), self.random.randint(0, 3))
@@ -149,7 +165,7 @@ class Maker:
         return {name: self.some(3, make) for name in AGENTS}
 
     def inactive(self) -> str:
-        return self.rarely("is suspended", "", chance=0.1)
+        return self.rarely("is suspended", "", chance=0.04)
 
     def attributes(self) -> dict[str, Any]:
         values = {
@@ -168,16 +184,18 @@ class Maker:
         return Principal(
             "agent",
             name,
-            view | self.rarely({"department": self.one(*DEPARTMENTS)}, {}, 0.7) | {"environment": self.one("production", "staging")},
+            view
+            | self.rarely({"department": self.one(*DEPARTMENTS)}, {}, 0.7)
+            | {"environment": self.one("production", "staging")},
             grants=self.grants(),
             inactive=self.inactive(),
             until=self.instant(),
             assignments=self.assignments(),
-            blueprint=self.rarely(self.one("clerk", "clerk", "free", "free", "ghost")),
+            blueprint=self.rarely(self.one("clerk", "clerk", "clerk", "free", "free", "free", "ghost")),
             capabilities=self.ceiling(),
             parent=self.rarely(f"agent/{self.one(*before)}", chance=0.4) if before else None,
             delegations=self.between(self.delegation),
-            partner=self.rarely("globex", chance=0.2),
+            partner=self.rarely("globex", chance=0.1),
         )
 
     def person(self, name: str) -> Principal:
@@ -210,7 +228,9 @@ class Maker:
     def trust(self) -> TrustFacts:
         agents = frozenset(self.random.sample(AGENTS, 3))
         fields = {self.one("record", "record", "blob"): self.one(ALL, ALL, 1, 0)}
-        return TrustFacts(self.rarely(agents), self.rarely(fields), self.rarely(False, True), self.instant(), self.rule())
+        return TrustFacts(
+            self.rarely(agents), self.rarely(fields), self.rarely(False, True, chance=0.1), self.instant(), self.rule()
+        )
 
     def run(self) -> RunFacts:
         started = self.one(NOW - timedelta(hours=2), NOW - timedelta(hours=2), NOW, NOW + timedelta(hours=1))
@@ -221,13 +241,16 @@ class Maker:
         """What is around the principals."""
         ancestries = ((), (("folder", "f1"),), (("folder", "f2"), ("folder", "f1")))
         return {
-            "inactive": self.rarely("is suspended", "", chance=0.03),
+            "inactive": self.rarely("is suspended", "", chance=0.02),
             "roles": {name: role(self.entitlement(), *self.some(2, self.entitlement)) for name in ROLES},
             "blueprints": {name: BlueprintFacts(name, self.ceiling(), self.assignments()) for name in ("clerk", "free")},
             "teams": {"finance": TeamFacts("finance", self.assignments(), self.grants())},
-            "trusts": {} if self.rarely(True) else {"globex": self.trust()},
+            "trusts": {} if self.rarely(True, chance=0.1) else {"globex": self.trust()},
             "resources": {
-                **{("record", name): ResourceFacts("record", name, self.attributes(), self.one(*ancestries)) for name in RESOURCES[:2]},
+                **{
+                    ("record", name): ResourceFacts("record", name, self.attributes(), self.one(*ancestries))
+                    for name in RESOURCES[:2]
+                },
                 ("folder", "f2"): ResourceFacts("folder", "f2", {}, (("folder", "f1"),)),
             },
             "runs": {(f"agent/{name}", "t1"): self.some(2, self.run) for name in AGENTS[:2]},
@@ -265,8 +288,8 @@ sent = st.builds(
 )
 questions = st.builds(
     Question,
-    st.sampled_from([*(f"agent/{name}" for name in AGENTS), *(f"agent/{name}" for name in AGENTS), "user/alice", "agent/nobody"]),
-    st.sampled_from(["read", "read", "read", "write", "fly"]),
+    st.sampled_from([*(f"agent/{name}" for name in AGENTS), "user/alice"] * 4 + ["agent/nobody"]),
+    st.sampled_from(["read"] * 6 + ["write"] * 3 + ["fly"]),
     st.just("record"),
     st.sampled_from(RESOURCES),
     st.just(NOW),
@@ -275,8 +298,10 @@ questions = st.builds(
     action_properties=st.fixed_dictionaries({}, optional={"amount": st.sampled_from([50.0, 250.0])}),
     resource_properties=sent,
     context=st.fixed_dictionaries({}, optional={"hour": st.sampled_from([8, 12, 20]), "region": st.sampled_from(["EU", "US"])}),
-    on_behalf_of=st.sampled_from([None, None, None, "user/alice", "user/bob"]),
-    delegation=st.sampled_from([(), (), (), ("agent/a",), ("agent/b",), ("agent/a", "agent/b"), ("agent/c", "agent/b")]),
+    on_behalf_of=st.sampled_from([None, None, None, None, "user/alice", "user/bob"]),
+    delegation=st.sampled_from(
+        [(), (), (), (), (), (), ("agent/a",), ("agent/b",), ("agent/a", "agent/b"), ("agent/c", "agent/b")]
+    ),
     task_id=st.sampled_from(["", "", "t1"]),
     task_purpose=st.sampled_from(["", "", "refunds"]),
 )
