@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, or the one that AGENTIAM_CHROMIUM names. In CI a missing one is a failure, never a silent skip."""
+"""A real browser: Debian's Chromium, or what AGENTIAM_CHROMIUM names. In CI a missing one is a failure, never a skip."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from directory.lifecycle import State
 from directory.models import Organization, User
@@ -22,23 +22,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    chromium = os.environ.get("AGENTIAM_CHROMIUM", "/usr/bin/chromium")
-    if not os.access(chromium, os.X_OK):
-        reason = f"there is no browser at {chromium}: install chromium, or name one in AGENTIAM_CHROMIUM"
+def chromium() -> str:
+    path = os.environ.get("AGENTIAM_CHROMIUM", "/usr/bin/chromium")
+    if not os.access(path, os.X_OK):
+        reason = f"there is no browser at {path}: install chromium, or name one in AGENTIAM_CHROMIUM"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return path
+
+
+@pytest.fixture
+def browser(chromium: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """Start a browser for one test: while it is driven, an event loop runs in this thread, and no other test may find it there."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     # As root, in a container, Chromium cannot make the sandbox it wants; it opens our own pages only.
     sandbox = [] if os.geteuid() else ["--no-sandbox"]
-    return browser_type_launch_args | {"executable_path": chromium, "args": sandbox}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _allow_the_database_beside_the_browsers_event_loop() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=sandbox)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
@@ -56,9 +59,17 @@ def alice(acme: Organization) -> User:
 
 @pytest.fixture
 def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
-    """Open pages of a chosen theme and width; a message of the policy or of a script, and a request elsewhere, fail the test."""
+    """Open pages of a chosen theme and width; a complaint of policy or script, or a request elsewhere, fails the test."""
     complaints: list[str] = []
     contexts = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    def watch(request: Request) -> None:
+        if not request.url.startswith(live_server.url):
+            complaints.append(request.url)
 
     def open_page(*, scheme: str = "light", width: int = 1280) -> Page:
         context = browser.new_context(
@@ -70,8 +81,8 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.on("request", lambda request: request.url.startswith(live_server.url) or complaints.append(request.url))
+        page.on("console", hear)
+        page.on("request", watch)
         return page
 
     yield open_page

@@ -2,14 +2,14 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
 from agentiam import urls
 
 
-def fails(request: HttpRequest) -> None:
+def fails(request: HttpRequest) -> HttpResponse:
     raise {"500": RuntimeError, "403": PermissionDenied, "404": Http404, "400": SuspiciousOperation}[request.GET["as"]](
         "hunter2"
     )

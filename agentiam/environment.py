@@ -1,0 +1,140 @@
+"""The process environment, read by readers that fail loudly: they name the variable and its form, never its value."""
+
+import base64
+import binascii
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_FLAGS: Final = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_DATABASES: Final = ("postgres://", "postgresql://", "sqlite://")
+_HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
+
+
+class Unreadable(ImproperlyConfigured):
+    """A variable is missing or cannot be read; the text says which one and what is expected of it."""
+
+
+class Environment:
+    """Variables by name. What was read is remembered, to check the documentation and to find misspelt names."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.known: set[str] = set()
+        self.files: list[Path] = []
+
+    def text(self, name: str, *, default: str = "") -> str:
+        """Read text; an empty variable counts as unset."""
+        self.known.add(name)
+        return self._values.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        """Read a secret from the variable, or from the file that ``<NAME>_FILE`` names; empty if neither is set."""
+        direct, path = self.text(name), self.text(f"{name}_FILE")
+        if direct and path:
+            raise Unreadable(f"{name} and {name}_FILE are both set: set one of them.")
+        if not path:
+            return direct
+        try:
+            content = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unreadable(f"{name}_FILE names a file that cannot be read ({type(error).__name__}).") from None
+        if not content:
+            raise Unreadable(f"{name}_FILE names an empty file.")
+        self.files.append(Path(path))
+        return content
+
+    def choice(self, name: str, choices: Sequence[str], *, default: str) -> str:
+        """Read one of a few words."""
+        value = self.text(name, default=default)
+        if value not in choices:
+            raise Unreadable(f"{name} is none of: {', '.join(choices)}.")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Read yes or no; unset is no."""
+        value = self.text(name, default="false").lower()
+        if value not in _FLAGS:
+            raise Unreadable(f"{name} is neither true nor false.")
+        return _FLAGS[value]
+
+    def words(self, name: str) -> list[str]:
+        """Read a list that is separated by commas."""
+        return [word for part in self.text(name).split(",") if (word := part.strip())]
+
+    def hosts(self, name: str) -> list[str]:
+        """Read host names, without scheme and port; a leading dot stands for all subdomains."""
+        hosts = [host.lower() for host in self.words(name)]
+        if not all(_HOST.fullmatch(host) for host in hosts):
+            raise Unreadable(f"{name} is not a list of host names like: iam.example.com,10.0.0.7.")
+        return hosts
+
+    def origin(self, name: str, *, default: str) -> str:
+        """Read the address under which the product is reached: scheme, host and port, and nothing else."""
+        value = self.text(name, default=default).rstrip("/")
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            parts = urlsplit("")
+        extra = parts.path or parts.query or parts.fragment or parts.username or parts.password
+        if parts.scheme not in {"http", "https"} or not parts.hostname or extra:
+            raise Unreadable(f"{name} is not an origin like https://iam.example.com (scheme, host, port, no path).")
+        return value
+
+    def database(self, name: str, *, default: str) -> dict[str, Any]:
+        """Read a database URL, or the file that ``<NAME>_FILE`` names: SQLite or PostgreSQL."""
+        value = self.secret(name) or default
+        config: dict[str, Any] = {}
+        # The library would warn of a scheme that it does not know, and print the URL with its password.
+        if value.startswith(_DATABASES):
+            with contextlib.suppress(ImproperlyConfigured, ValueError, KeyError, TypeError):
+                config = dict(environ.Env.db_url_config(value))  # type: ignore[no-untyped-call]
+        if not config.get("NAME"):
+            expected = "postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:////path/to/file"
+            raise Unreadable(f"{name} is not a database URL like {expected}.")
+        return config
+
+    def redis(self, name: str) -> str:
+        """Read the URL of a Redis database, or the file that ``<NAME>_FILE`` names; empty if neither is set."""
+        value = self.secret(name)
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise Unreadable(f"{name} is not a URL like redis://HOST:6379/0.")
+        return value
+
+    def unknown(self, prefix: str) -> list[str]:
+        """Name the variables with a prefix that nobody read: probably misspelt."""
+        return sorted(name for name in self._values if name.startswith(prefix) and name not in self.known)
+
+
+def bytes_from(name: str, text: str) -> bytes:
+    """Decode base64, standard or URL-safe; raises Unreadable under the variable's name."""
+    try:
+        return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise Unreadable(f"{name} is not base64.") from None
+
+
+def peppers_from(name: str, text: str) -> dict[int, bytes]:
+    """Decode numbered keys, ``1:BASE64,2:BASE64``; the highest number is used for new digests."""
+    peppers: dict[int, bytes] = {}
+    for part in text.split(","):
+        number, colon, encoded = part.strip().partition(":")
+        if not colon or not number.isascii() or not number.isdecimal() or int(number) in peppers:
+            raise Unreadable(f"{name} is not a list of differently numbered keys like 1:BASE64,2:BASE64.")
+        peppers[int(number)] = bytes_from(name, encoded.strip())
+    return peppers
+
+
+def signing_key_from(name: str, text: str) -> str:
+    """Check that text is the base64 of an Ed25519 seed and return it in the standard alphabet."""
+    seed = bytes_from(name, text)
+    if len(seed) != 32:
+        raise Unreadable(f"{name} is not the base64 of 32 bytes.")
+    return base64.b64encode(seed).decode("ascii")

@@ -1,0 +1,98 @@
+"""Log lines: JSON in production, for the eye in development; no secret is ever in one."""
+
+import logging.config
+import re
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+HIDDEN: Final = "[hidden]"
+_SECRET_NAMES: Final = re.compile(
+    r"(?i)pass(word|wd|phrase)|secret|token|authori[sz]ation|cookie|pepper|digest|api_?key|private|signing_?key|credential_key|session_?(id|key)"
+)
+_SECRET_VALUES: Final = (
+    # Our own keys: the public id stays, since it is what an administrator looks for.
+    (re.compile(r"\b(ai[apu]_[0-9A-Za-z]{4,32})_[0-9A-Za-z]{8,}"), rf"\1_{HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), HIDDEN),
+    (re.compile(r"(\b[a-z][a-z0-9+]*://[^/\s:@]*):[^@\s/]+@"), rf"\1:{HIDDEN}@"),
+)
+
+
+def without_secrets(value: Any) -> Any:
+    """Replace what looks like a secret, in text and anywhere within dictionaries and lists."""
+    if isinstance(value, str):
+        for pattern, replacement in _SECRET_VALUES:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if isinstance(key, str) and _SECRET_NAMES.search(key) else without_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [without_secrets(item) for item in value]
+    if isinstance(value, bytes):
+        return without_secrets(value.decode("utf-8", "replace"))
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return without_secrets(str(value))
+
+
+def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Clean a log line; the last step before it is rendered, so that exceptions and arguments have become text."""
+    for name in list(event):
+        # Names with an underscore are the formatter's own, among them the record that it removes afterwards.
+        if not name.startswith("_"):
+            event[name] = HIDDEN if _SECRET_NAMES.search(name) else without_secrets(event[name])
+    return event
+
+
+def configuration(*, as_json: bool, level: str) -> dict[str, Any]:
+    """Describe one handler on standard error for all loggers, Django's and uvicorn's among them."""
+    finish: list[Any] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        hide_secrets,
+    ]
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "lines": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [*finish, renderer],
+                "foreign_pre_chain": _shared(),
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        # Django says every 4xx a second time as a warning; the ones that matter have lines or events of their own.
+        "loggers": {"django.request": {"level": "ERROR"}, "django.security.csrf": {"level": "ERROR"}},
+    }
+
+
+def _shared() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Set up logging; Django calls this with the setting LOGGING."""
+    logging.config.dictConfig(config)
+    structlog.configure(
+        processors=[
+            *_shared(),
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,42 @@
+"""Serve decisions and pages over HTTP."""
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from agentiam import serving
+from agentiam.health import pending_migrations
+
+
+class Command(BaseCommand):
+    """Run the server until SIGTERM or SIGINT; it refuses to start with unsafe settings or on an old database."""
+
+    help = "Serve decisions and pages over HTTP until SIGTERM or Ctrl-C."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address and the number of processes."""
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="the port to listen on (8000)")
+        parser.add_argument("--workers", type=int, default=1, help="the number of processes (1)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check, bind, run, and leave with the server's exit code."""
+        if options["workers"] < 1:
+            raise CommandError("--workers is at least 1.")
+        self.check(include_deployment_checks=settings.PRODUCTION)
+        if pending := pending_migrations():
+            raise CommandError(f"The database lacks {len(pending)} migrations: run `python manage.py migrate` first.")
+        try:
+            listener = serving.listen(options["host"], options["port"])
+        except serving.AddressTaken as error:
+            raise CommandError(str(error)) from None
+        host, port = listener.getsockname()[:2]
+        self.stdout.write(f"agentiam listens on http://{host}:{port} (process {os.getpid()}).")
+        self.stdout.flush()
+        code = serving.run(listener, workers=options["workers"], trusted_proxies=settings.TRUSTED_PROXIES)
+        if code:
+            raise CommandError("The server could not start; the log says why.", returncode=code)
