@@ -159,9 +159,13 @@ class Worlds:
         if touched is None or EVERYTHING in touched or too_much:
             return _known(organization, shared_facts(organization))
         shared = shared_facts(organization) if SHARED in touched else known.shared
+        # With what is shared trusts may have changed, and with them who is a partner's agent.
+        gone = _FOREIGN if SHARED in touched else "\0"
         kept = replace(
             known,
-            principals={ref: facts for ref, facts in known.principals.items() if ref not in touched},
+            principals={
+                ref: facts for ref, facts in known.principals.items() if ref not in touched and not ref.startswith(gone)
+            },
             resources={key: facts for key, facts in known.resources.items() if f"resource/{key[0]}/{key[1]}" not in touched},
             runs={key: facts for key, facts in known.runs.items() if key[0] not in touched},
         )

@@ -151,6 +151,8 @@ def _try(evaluation: Evaluation, candidate: Candidate, *, detailed: bool) -> Tri
         return Tried(rule, covers=False, reason=f"it is for {entitlement.resource} only")
     if entitlement.subtree is not None and not evaluation.within(entitlement.subtree):
         return Tried(rule, covers=False, reason=f"it is for what lies in {'/'.join(entitlement.subtree)}")
+    if not entitlement.fields & evaluation.wanted:
+        return Tried(rule, covers=False, reason="it is for none of the fields")
     conditions = [each for each in (entitlement.where, entitlement.when) if each is not None]
     failing = [(each, reason) for each in conditions if (reason := _fails(evaluation, each))]
     if not failing:
