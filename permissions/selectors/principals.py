@@ -45,7 +45,7 @@ def principal_facts(organization_id: UUID, refs: Iterable[Ref], shared: Shared) 
     wanted = set(refs)
     found: dict[Ref, Principal | None] = dict.fromkeys(wanted)
     names = {kind: {ref.partition("/")[2] for ref in wanted if ref.startswith(f"{kind}/")} for kind in ("agent", "user")}
-    agents = _agents(organization_id, names["agent"], partners=shared.trusts)
+    agents = _agents(organization_id, names["agent"])
     people = list(
         User.objects.filter(organization_id=organization_id, kind=User.Kind.PERSON, external_id__in=names["user"])
         if names["user"]
@@ -60,12 +60,12 @@ def principal_facts(organization_id: UUID, refs: Iterable[Ref], shared: Shared) 
     return found
 
 
-def _agents(organization_id: UUID, names: set[str], *, partners: Iterable[str]) -> list[Agent]:
+def _agents(organization_id: UUID, names: set[str]) -> list[Agent]:
     local = {name for name in names if not name.startswith(_SPIFFE)}
     chosen = Q(organization_id=organization_id, external_id__in=local)
     if len(local) < len(names):
-        # Of an organization that is no partner not even the existence of an agent is told.
-        chosen |= Q(spiffe_id__in=names - local, organization__slug__in=list(partners))
+        # Of an organization that never was a partner not even the existence of an agent is told.
+        chosen |= Q(spiffe_id__in=names - local, organization__trusted_by__organization_id=organization_id)
     rows = Agent.objects.select_related(
         "organization", "user", "owner", "sponsor", "sponsor_team", "blueprint", "parent", "team"
     )
