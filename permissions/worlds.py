@@ -191,6 +191,8 @@ def _touched(organization: Organization, since: int) -> frozenset[str] | None:
 def fence(cursor: Any, organization_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Read the present revisions of some organizations in the writer's own transaction."""
     wanted = [each if connection.features.has_native_uuid_field else each.hex for each in organization_ids]
+    if not wanted:
+        return {}
     marks = ", ".join(["%s"] * len(wanted))
     cursor.execute(f"SELECT id, revision FROM directory_organization WHERE id IN ({marks})", wanted)  # noqa: S608  (only marks)
     return {each if isinstance(each, UUID) else UUID(each): revision for each, revision in cursor.fetchall()}

@@ -34,7 +34,7 @@ def chromium() -> str:
 
 @pytest.fixture
 def browser(chromium: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """Start a browser for one test: while it is driven, an event loop runs in this thread, and no other test may find it there."""
+    """Start a browser for one test: meanwhile an event loop runs in this thread, which no other test may find there."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     # As root, in a container, Chromium cannot make the sandbox it wants; it opens our own pages only.
     sandbox = [] if os.geteuid() else ["--no-sandbox"]

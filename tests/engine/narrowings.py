@@ -23,6 +23,7 @@ from permissions.engine.types import (
 from tests.engine.scenes import NOW, cel
 
 NEVER = cel("false")
+EUROPE = cel('resource.region == "EU"')
 NOTHING = Ceiling({})
 
 
@@ -34,10 +35,11 @@ def narrowed(world: World) -> Iterator[World]:
             added = GuardrailFacts("added", effect, Rule("guardrail", "added"), fields=fields)
             yield replace(world, guardrails=(*world.guardrails, added))
     for name, smaller in MEMBERS.items():
-        members = getattr(world, name)
+        members: dict[Any, Any] = getattr(world, name)
         for key, value in members.items():
             for less in smaller(value):
-                yield replace(world, **{name: {**members, key: less}})
+                changes: dict[str, Any] = {name: {**members, key: less}}
+                yield replace(world, **changes)
 
 
 def _one_less(items: tuple[Any, ...], smaller: Any) -> Iterator[tuple[Any, ...]]:
@@ -59,8 +61,9 @@ def _entitlements(entitlement: Entitlement) -> Iterator[Entitlement]:
         yield replace(entitlement, fields=entitlement.fields & ~bit)
     for name in ("where", "when"):
         if getattr(entitlement, name) is None:
-            yield replace(entitlement, **{name: NEVER})
-            yield replace(entitlement, **{name: cel('resource.region == "EU"')})
+            for condition in (NEVER, EUROPE):
+                changes: dict[str, Any] = {name: condition}
+                yield replace(entitlement, **changes)
     if entitlement.resource is None:
         yield replace(entitlement, resource="r1")
     if entitlement.subtree is None:
@@ -85,7 +88,8 @@ def _ceilings(ceiling: Ceiling | None) -> Iterator[Ceiling]:
     yield NOTHING
     if ceiling is None:
         yield Ceiling({("record", "*"): 2})
-    for key, mask in ({} if ceiling is None else ceiling.allowed).items():
+        return
+    for key, mask in ceiling.allowed.items():
         yield Ceiling({**ceiling.allowed, key: mask & ~1})
 
 

@@ -31,6 +31,7 @@ def test_every_rule_that_was_tried_says_why_it_does_not_cover():
         holding(name="row", where='resource.region == "US"'),
         holding(name="error", when="context.hour > 9"),
         holding(name="both", where='resource.region == "US"', when='subject.department == "sales"'),
+        holding(name="fieldless", fields=""),
         holding(name="ended", until=PAST),
         holding(name="early", since=FUTURE),
         holding(name="handed", mode=Mode.DELEGATE),
@@ -42,6 +43,7 @@ def test_every_rule_that_was_tried_says_why_it_does_not_cover():
     assert found["error"].startswith("the condition context.hour > 9 cannot be computed: ")
     assert "sales" in found["both"]
     assert "US" in found["both"]
+    assert found["fieldless"] == "it is for none of the fields"
     assert found["ended"] == "it ended at 2026-06-01T11:00:00+00:00"
     assert found["early"] == "it starts at 2026-06-01T13:00:00+00:00"
     assert found["handed"] == "it may be handed on, not used"

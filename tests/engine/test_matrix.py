@@ -6,7 +6,7 @@ from permissions.engine.evaluate import decide
 from permissions.engine.explain import explain, explain_loss
 from permissions.engine.search import actions, resources, subjects
 from tests.engine.cases import CASES
-from tests.engine.scenes import Scene
+from tests.engine.scenes import RECORD, Scene
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.sentence.replace(" ", "-"))
@@ -25,7 +25,7 @@ def test_the_answer_is_what_the_matrix_says(case):
         assert case.who in {"", decision.lost.who}
         assert case.words in decision.lost.reason
         assert decision.allowed == decision.masked == 0
-    facts = world.types.get(question.type)
+    facts = world.types.get(question.type, RECORD)
     if case.allowed is not None:
         assert facts.names(decision.allowed) == case.allowed
         assert facts.names(decision.masked) == case.masked

@@ -40,6 +40,7 @@ def test_the_answer_is_the_formula_and_names_the_first_term_that_lost(kind):
         world, question = scene(lost).rails(*([] if kind == "none" else [rail(kind)])).made()
         decision = decide(world, question)
         if lost:
+            assert decision.lost is not None
             assert (decision.effect, decision.lost.term, decision.lost.who) == ("deny", lost[0], LOSSES[lost[0]][0])
         else:
             assert decision.effect == EFFECTS[kind]

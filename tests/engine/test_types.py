@@ -3,6 +3,7 @@
 import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from permissions.engine.evaluate import decide
 from permissions.engine.types import EMPTY, Decision, Effect, Mode, Question, TypeFacts
 from tests.engine.scenes import BLOB, EMAIL, IBAN, NOW, RECORD, TITLE, Scene, rail
 
-FACTS = [
+FACTS: list[Any] = [
     each
     for each in vars(types).values()
     if isinstance(each, type)
@@ -23,8 +24,8 @@ FACTS = [
 @pytest.mark.parametrize("facts", FACTS, ids=lambda each: each.__name__)
 def test_facts_cannot_be_changed(facts):
     if dataclasses.is_dataclass(facts):
-        assert facts.__dataclass_params__.frozen
-        assert facts.__slots__
+        assert getattr(facts, "__dataclass_params__").frozen  # noqa: B009
+        assert getattr(facts, "__slots__")  # noqa: B009
     else:
         assert issubclass(facts, tuple)
 
@@ -32,20 +33,21 @@ def test_facts_cannot_be_changed(facts):
 def test_a_made_world_cannot_be_changed():
     world, question = Scene().made()
     with pytest.raises(FrozenInstanceError):
-        world.revision = 8
+        setattr(world, "revision", 8)  # noqa: B010
     with pytest.raises(FrozenInstanceError):
-        question.action = "write"
+        setattr(question, "action", "write")  # noqa: B010
     with pytest.raises(AttributeError):
-        decide(world, question).effect = Effect.DENY
+        setattr(decide(world, question), "effect", Effect.DENY)  # noqa: B010
 
 
 def test_nothing_stays_nothing():
+    nothing: Any = EMPTY
     with pytest.raises(TypeError):
-        EMPTY["a"] = 1
+        nothing["a"] = 1
     with pytest.raises(TypeError):
-        EMPTY.update(a=1)
+        nothing.update(a=1)
     with pytest.raises(TypeError):
-        EMPTY.setdefault("a", 1)
+        nothing.setdefault("a", 1)
     assert hash(EMPTY) == hash(Question("agent/a", "read", "record", "r", NOW).context)
     assert not EMPTY
 

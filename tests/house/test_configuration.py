@@ -1,9 +1,11 @@
+import json
 import re
 from pathlib import Path
 
 from django.conf import settings
 
 from agentiam.checks import KNOWN_ELSEWHERE
+from agentiam.management.commands.quickstart import REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,3 +32,10 @@ def test_every_check_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     source = (ROOT / "agentiam" / "checks.py").read_text(encoding="utf-8")
     assert set(re.findall(r"agentiam\.[EW]\d{3}", source)) == set(re.findall(r"agentiam\.[EW]\d{3}", text))
+
+
+def test_the_readme_asks_what_quickstart_prints() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for sentence, request in REQUESTS:
+        assert f"# {sentence}" in text
+        assert json.dumps({"subject": {"type": "agent", "id": "refund-runner"}} | request) in text
