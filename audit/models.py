@@ -15,7 +15,7 @@ from audit.querysets import AppendOnlyQuerySet, EventQuerySet, OrganizationQuery
 class AppendOnlyModel(models.Model):
     """A row that is written once."""
 
-    class Meta:  # noqa: D106 (Django's way to declare constraints and indexes)
+    class Meta:
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -56,7 +56,7 @@ class Chain(models.Model):
 
     objects = OrganizationQuerySet.as_manager()
 
-    class Meta:  # noqa: D106 (Django's way to declare constraints and indexes)
+    class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization_id", "writer"], name="chain_one_per_writer"),
             models.CheckConstraint(
@@ -94,7 +94,7 @@ class Event(AppendOnlyModel):
 
     objects = EventQuerySet.as_manager()
 
-    class Meta:  # noqa: D106 (Django's way to declare constraints and indexes)
+    class Meta:
         constraints = [
             models.UniqueConstraint(fields=["chain", "sequence"], name="event_sequence_is_unique"),
             models.CheckConstraint(condition=models.Q(effect__in=Effect.values), name="event_effect_is_known"),
@@ -145,7 +145,7 @@ class Checkpoint(AppendOnlyModel):
 
     objects = AppendOnlyQuerySet.as_manager()
 
-    class Meta:  # noqa: D106 (Django's way to declare constraints and indexes)
+    class Meta:
         constraints = [models.UniqueConstraint(fields=["organization_id", "number"], name="checkpoint_number_is_unique")]
 
     def __str__(self) -> str:

@@ -11,9 +11,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import django
+import httpx
+
+from benchmarks import workload
+from benchmarks.client import drive
+from permissions.engine.evaluate import decide
+from permissions.engine.types import Question, World
+from tests.serving import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,11 +36,14 @@ def best_of(work: Callable[[], int], rounds: int = 5) -> float:
     return best
 
 
+def _decide_all(world: World, asked: list[Question]) -> int:
+    for question in asked:
+        decide(world, question)
+    return len(asked)
+
+
 def in_process(sizes: list[int]) -> dict[int, float]:
     """Measure ``decide`` on worlds in memory, in microseconds."""
-    from benchmarks import workload
-    from permissions.engine.evaluate import decide
-
     found = {}
     for size in sizes:
         world = workload.world(size)
@@ -40,13 +51,7 @@ def in_process(sizes: list[int]) -> dict[int, float]:
         gc.collect()
         gc.freeze()
         allowed = sum(decide(world, question).allows for question in asked)
-
-        def work(world=world, asked=asked) -> int:  # type: ignore[no-untyped-def]
-            for question in asked:
-                decide(world, question)
-            return len(asked)
-
-        found[size] = best_of(work) * 1e6
+        found[size] = best_of(partial(_decide_all, world, asked)) * 1e6
         print(f"  {size:>7,} agents   {found[size]:6.2f} µs a decision   ({allowed / len(asked):.0%} allowed)")
         gc.unfreeze()
         del world, asked
@@ -77,10 +82,6 @@ def has_perm(rounds: int) -> float:
 
 def over_http(key: str, environment: dict[str, str], agents: int, seconds: float) -> dict[int, float]:
     """Measure evaluations over HTTP with durable records at 1, 8 and 64 connections; gives rates."""
-    from benchmarks import workload
-    from benchmarks.client import drive
-    from tests.serving import free_port
-
     port = free_port()
     command = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -103,7 +104,7 @@ def over_http(key: str, environment: dict[str, str], agents: int, seconds: float
         server.wait()
 
 
-def _request(key: str, wanted: "workload.Wanted") -> bytes:  # noqa: F821
+def _request(key: str, wanted: workload.Wanted) -> bytes:
     properties = {"region": wanted.region, "status": wanted.status, "amount": wanted.amount}
     body = json.dumps(
         {
@@ -120,8 +121,6 @@ def _request(key: str, wanted: "workload.Wanted") -> bytes:  # noqa: F821
 
 
 def _wait(port: int) -> None:
-    import httpx
-
     for _ in range(300):
         try:
             if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:

@@ -1,4 +1,4 @@
-"""The workload as rows, written in bulk: what services would write, without a version and an event for each of 20,000 grants."""
+"""The workload as rows, written in bulk: what services would write, without a version and an event for each grant."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ def seed(agents: int) -> str:
     }
     checked = {source: check(source, resource=workload.ATTRIBUTES) for source in workload.SOURCES}
     roles = _roles(organization, types, checked)
-    _agents(organization, owner, types, checked, roles, agents)
+    _agents(owner, types, checked, roles, agents)
     _, token = issue_application_key(application=application, label="benchmark", by=by, now=now)
     return token.text
 
@@ -62,14 +62,8 @@ def _roles(organization: Organization, types: dict[str, ResourceType], checked: 
     return roles
 
 
-def _agents(
-    organization: Organization,
-    owner: User,
-    types: dict[str, ResourceType],
-    checked: dict[str, bytes],
-    roles: list[Role],
-    count: int,
-) -> None:
+def _agents(owner: User, types: dict[str, ResourceType], checked: dict[str, bytes], roles: list[Role], count: int) -> None:
+    organization = owner.organization
     accounts = User.objects.bulk_create(
         User(
             organization=organization, kind="agent", username=f"agent:{number}", external_id=f"agent{number}", name=f"{number}"

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Refusal
+from agentiam.manifest.containers import with_containers
 from agentiam.manifest.documents import Document
 from agentiam.manifest.mistakes import Path, Refused
 from agentiam.manifest.planning.changes import Change, Hand, Plan
@@ -82,6 +83,7 @@ def _planned(source: Source, document: Document, *, by: Actor, prune: bool, now:
         # Nobody else changes anything between the comparison and the last step.
         _guarded(source, ("organization",), lambda _: lock_organization(organization.pk, by=by), None)
     present = read_present(document.organization.slug, now=now)
+    document = with_containers(document, present)
     check_references(source, document, present)
     return make_plan(source, document, present, prune=prune, now=now)
 

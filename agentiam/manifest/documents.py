@@ -75,7 +75,9 @@ class ResourceType(Part, kw_only=True):
     """A kind of object that an application holds."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\s/*]+$")]
-    actions: Names
+    actions: Annotated[
+        list[Annotated[str, Meta(min_length=1)]], Meta(description="What can be done with it; nothing with a mere container.")
+    ]
     attributes: Annotated[dict[str, AttributeType], Meta(description="Name to type.")] = {}
     fields: Annotated[dict[str, DataClass], Meta(description="Name to class of data.")] = {}
 

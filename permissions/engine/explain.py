@@ -160,10 +160,21 @@ def _try(evaluation: Evaluation, candidate: Candidate, *, detailed: bool) -> Tri
     reason = "; ".join(reason for _, reason in failing)
     if not detailed:
         return Tried(rule, covers=False, reason=reason)
-    clauses = [clause for each, _ in failing for clause in each.clauses(evaluation.situation)]
-    needed = [each.smallest_change(evaluation.situation) for each, _ in failing]
+    clauses: list[Clause] = []
+    needed: list[tuple[Change, ...] | None] = []
+    for condition, _ in failing:
+        found = condition.clauses(evaluation.situation)
+        clauses += found
+        needed.append(_least(condition, found, evaluation))
     changes = None if None in needed else tuple(change for each in needed for change in each or ())
     return Tried(rule, covers=False, reason=reason, clauses=tuple(clauses), changes=changes)
+
+
+def _least(condition: Condition, clauses: tuple[Clause, ...], evaluation: Evaluation) -> tuple[Change, ...] | None:
+    """Give the fewest changes with which a condition would hold; of a lone clause that is what it needs, without a search."""
+    if len(clauses) == 1 and clauses[0].needed["op"] != "holds":
+        return (Change(clauses[0].reference, clauses[0].needed, clauses[0].seen),)
+    return condition.smallest_change(evaluation.situation)
 
 
 def _fails(evaluation: Evaluation, condition: Condition) -> str:

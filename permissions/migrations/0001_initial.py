@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(db_index=True, default=agentiam.kit.ids.uuid7, editable=False)),
                 ('name', models.CharField(max_length=200)),
-                ('actions', models.JSONField(help_text='The names of its actions.')),
+                ('actions', models.JSONField(blank=True, help_text='The names of its actions; none for a mere container.')),
                 ('attributes', models.JSONField(blank=True, default=dict, help_text='Name to type.')),
                 ('fields', models.JSONField(blank=True, default=dict, help_text='Name to data class.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=agentiam.kit.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
-                ('actions', models.JSONField(help_text='The names of its actions.')),
+                ('actions', models.JSONField(blank=True, help_text='The names of its actions; none for a mere container.')),
                 ('attributes', models.JSONField(blank=True, default=dict, help_text='Name to type.')),
                 ('fields', models.JSONField(blank=True, default=dict, help_text='Name to data class.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),

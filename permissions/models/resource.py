@@ -20,7 +20,7 @@ class DataClass(models.TextChoices):
     INTERNAL = "internal", "Internal"
     PERSONAL = "personal", "Personal"
     SENSITIVE = "sensitive", "Sensitive"
-    SECRET = "secret", "Secret"  # noqa: S105  (a class of data, not a secret)
+    SECRET = "secret", "Secret"
 
 
 class ResourceType(models.Model):
@@ -30,7 +30,7 @@ class ResourceType(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="resource_types")
     application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="resource_types")
     name = models.CharField(max_length=200)
-    actions = models.JSONField(help_text="The names of its actions.")
+    actions = models.JSONField(blank=True, help_text="The names of its actions; none for a mere container.")
     attributes = models.JSONField(default=dict, blank=True, help_text="Name to type.")
     fields = models.JSONField(default=dict, blank=True, help_text="Name to data class.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -126,9 +126,11 @@ def remove_resource_type(*, resource_type: ResourceType, by: Actor, reason: str 
 
 
 def _declaration(actions: Sequence[str], attributes: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, Any]:
-    names = [] if isinstance(actions, str) else list(actions)
-    if not names:
-        raise BadDeclaration("A resource type has at least one action.")
+    if isinstance(actions, str):
+        raise BadDeclaration("Actions are a list of names.")
+    names = list(actions)
+    if not names and (attributes or fields):
+        raise BadDeclaration("A type without actions is a container, and has neither attributes nor fields.")
     for noun, declared in (("action", names), ("field", list(fields))):
         for name in declared:
             if not isinstance(name, str) or not name or name != name.strip() or name == EVERY_ACTION:

@@ -151,7 +151,6 @@ def test_at_most_fifty_mistakes_are_shown():
             "foldr",
             'There is no resource type "foldr". Did you mean "folder"?',
         ),
-        ("{type: folder, id: f1}}]", "{type: x, id: f1}}]", "x", None),
         ("fields: [title],", "fields: [titel],", "titel", 'record declares no field "titel". Did you mean "title"?'),
         ("id: planner, purpose", "id: helper, purpose", "helper", None),
         ("{id: finance, name", "{id: finance, parent: refunds, name", "refunds", "This lies within itself."),

@@ -175,13 +175,13 @@ def plan_resources(plan: Plan, wanted: Iterable[documents.Resource]) -> None:
             plan.change("update", "resource", name, changed)
             plan.step(Phase.RESOURCES, path, partial(_update_resource, part))
     if plan.prune:
-        _plan_resources_gone(plan, {*parts, *named})
+        _plan_resources_gone(plan, listed=set(parts), stays={*parts, *named})
 
 
-def _plan_resources_gone(plan: Plan, stays: set[tuple[str, str]]) -> None:
+def _plan_resources_gone(plan: Plan, *, listed: set[tuple[str, str]], stays: set[tuple[str, str]]) -> None:
     present = plan.present.resources
-    # What something stays in stays as well, and so does what that lies in.
-    ahead = [key for key in stays if key in present]
+    # What something stays in stays as well, and so does what that lies in; where a listed one will lie is among them already.
+    ahead = [key for key in stays - listed if key in present]
     while ahead:
         around = _around(present[ahead.pop()])
         if around is not None and around not in stays:
