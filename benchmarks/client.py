@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import uvloop
 
@@ -83,10 +84,10 @@ async def _drive(host: str, port: int, requests: Sequence[bytes], connections: i
     began = time.perf_counter()
     until = began + seconds
     step = len(requests) // connections
-    made = [
-        (await loop.create_connection(lambda at=number * step: _Connection(requests, at, measured, until), host, port))[1]
-        for number in range(connections)
-    ]
+    made = []
+    for number in range(connections):
+        one = partial(_Connection, requests, number * step, measured, until)
+        made.append((await loop.create_connection(one, host, port))[1])
     await asyncio.gather(*(each.done for each in made))
     measured.seconds = time.perf_counter() - began
     return measured

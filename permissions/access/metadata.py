@@ -13,7 +13,7 @@ WELL_KNOWN: Final = "/.well-known/authzen-configuration"
 def metadata(path: str) -> dict[str, Any]:
     """Describe the decision point, or an organization's; raises a 404 problem for an organization that is not there."""
     tenant = path[len(WELL_KNOWN) :]
-    if tenant and not Organization.objects.active().filter(slug=tenant[1:]).exists():
+    if tenant and not Organization.objects.filter(slug=tenant[1:], state=Organization.State.ACTIVE).exists():
         raise Problem(404, "not-found", f"There is no {path}.")
     base = settings.BASE_URL.rstrip("/")
     return {

@@ -76,7 +76,7 @@ def _answer(app: AccessApplication, key: str, path: str = "/access/v1/evaluation
 
 def _with(outcome: Callable[[int], Any]) -> tuple[AccessApplication, Writer]:
     app, writer = AccessApplication(), Writer(outcome)
-    app.point.writer = writer  # type: ignore[assignment]
+    app.point.writer = writer
     return app, writer
 
 

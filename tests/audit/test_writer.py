@@ -256,7 +256,7 @@ def test_a_connection_that_broke_while_idle_is_replaced_unnoticed(writer, organi
 def test_a_commit_that_breaks_says_that_the_record_may_exist(writer, organization_id, monkeypatch):
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
+    commit = BaseDatabaseWrapper._commit
 
     def break_after_commit(self):
         commit(self)
@@ -340,7 +340,7 @@ def test_others_of_the_batch_are_written_when_one_of_it_was_late(make_writer, or
 def test_a_commit_that_outlasts_the_deadline_is_reported_as_perhaps_written(make_writer, organization_id, monkeypatch, caplog):
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
+    commit = BaseDatabaseWrapper._commit
 
     def slow_commit(self):
         if threading.current_thread().name == "audit-writer":

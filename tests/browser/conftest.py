@@ -74,7 +74,7 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
     def open_page(*, scheme: str = "light", width: int = 1280) -> Page:
         context = browser.new_context(
             base_url=live_server.url,
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
             viewport={"width": width, "height": 800},
             reduced_motion="reduce",
         )
