@@ -100,6 +100,17 @@ def _is_plain(items: Iterable[object], levels: int = MAX_DEPTH) -> bool:
     return True
 
 
+def _without_points(value: Any) -> Any:
+    """Turn integral floats into the integers that RFC 8785 writes for them: 1000.0 is 1000."""
+    if type(value) is float and value.is_integer() and abs(value) <= MAX_EXACT_INTEGER:
+        return int(value)
+    if type(value) is dict:
+        return {key: _without_points(item) for key, item in value.items()}
+    if type(value) is list or type(value) is tuple:
+        return [_without_points(item) for item in value]
+    return value
+
+
 def _check_depth(items: Iterable[object], levels: int = MAX_DEPTH) -> None:
     """Refuse what a reader's parser could not follow; _is_plain stops before it has seen everything."""
     for item in items:
@@ -120,6 +131,9 @@ def encode(value: dict[str, Any]) -> bytes:
         if _is_plain(value.values()) and _is_basic(raw := _encode(value)):
             return raw
         _check_depth(value.values())
+        whole = _without_points(value)
+        if _is_plain(whole.values()) and _is_basic(raw := _encode(whole)):
+            return raw
         return canonical_bytes(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise Unencodable(str(error)) from error
@@ -146,6 +160,9 @@ def encode_body(body: Body) -> bytes:
         if _is_plain(values) and _is_basic(raw := _encode(body)):
             return raw
         _check_depth(values)
+        body.data = _without_points(body.data)
+        if _is_plain((body.data, *values[1:])) and _is_basic(raw := _encode(body)):
+            return raw
         return canonical_bytes(msgspec.structs.asdict(body))
     except (TypeError, ValueError, RecursionError) as error:
         raise Unencodable(str(error)) from error

@@ -123,7 +123,8 @@ def explained(posed: Posed, decision: Decision, explanation: Explanation | None,
         found["lost"] = _lost_json(decision, explanation)
     if explanation is not None and explanation.would_allow:
         found["would_allow"] = [
-            {"kind": each.kind, "text": each.text, "changes": list(each.changes)} for each in explanation.would_allow
+            {"kind": each.kind, "text": each.text, "changes": list(each.changes), "sufficient": each.sufficient}
+            for each in explanation.would_allow
         ]
     if decision.failures:
         found["errors"] = [{"rule": rule_json(each.rule), "error": each.error} for each in decision.failures]

@@ -6,6 +6,7 @@ errors that say nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ import structlog
 from agentiam.kit import problems
 from agentiam.kit.problems import Problem
 from permissions.access import requests
-from permissions.access.evaluation import EvaluationWork, Settled, answer_json
+from permissions.access.evaluation import EvaluationWork, answer_json
 from permissions.access.metadata import WELL_KNOWN, metadata
 from permissions.access.point import DecisionPoint, Sender, sender_of
 from permissions.access.requests import MAX_BODY_BYTES, Asked, Json
@@ -54,10 +55,10 @@ def _client_address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _wants_full(headers: Headers, *, asked: bool | None, default: bool) -> bool:
+def _wants_full(headers: Headers, asked: Asked, *, default: bool) -> bool:
     """Read whether the caller wants reasons: ``context.explain``, else ``Prefer: return=…`` (RFC 7240), else the default."""
-    if asked is not None:
-        return asked
+    if asked.explain is not None:
+        return asked.explain
     preferred = _header(headers, b"prefer").lower()
     if "return=representation" in preferred:
         return True
@@ -134,19 +135,15 @@ class AccessApplication:
             found = requests.items(value) if batch else []
             many = bool(found)
             items = [_item(item, position) for position, item in enumerate(found)]
-            return EvaluationWork(items or [requests.asked(value)], semantic=semantic)
+            wants_full = partial(_wants_full, headers, default=not many)
+            return EvaluationWork(items or [requests.asked(value)], semantic=semantic, wants_full=wants_full)
 
         results = await self.point.settle(sender, work_of)
         if many:
-            return {"evaluations": [self._item_json(result, headers) for result in results]}
+            return {"evaluations": [answer_json(result) for result in results]}
         if isinstance(results[0], Problem):
             raise results[0]
-        return answer_json(results[0], full=_wants_full(headers, asked=results[0].posed.asked.explain, default=True))
-
-    @staticmethod
-    def _item_json(result: Settled | Problem, headers: Headers) -> Json:
-        asked = result.posed.asked.explain if isinstance(result, Settled) else None
-        return answer_json(result, full=_wants_full(headers, asked=asked, default=False))
+        return answer_json(results[0])
 
     async def _search(self, searched: SearchFor, body: bytes, headers: Headers, sender: Sender) -> Json:
         work: SearchWork | None = None
@@ -159,7 +156,7 @@ class AccessApplication:
         found = await self.point.settle(sender, work_of)
         if work is None:
             raise RuntimeError("a search that was settled was read")
-        return work.response(found, full=_wants_full(headers, asked=work.asked.explain, default=False))
+        return work.response(found, full=_wants_full(headers, work.asked, default=False))
 
 
 def _item(item: Json, position: int) -> Asked | Problem:

@@ -1,6 +1,6 @@
 """One question or many: the Access Evaluation and Access Evaluations APIs (AuthZEN 1.0, sections 6 and 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ class Settled:
     at: datetime
     revision: int
     said: dict[str, Any]
+    full: bool
 
 
 class EvaluationWork:
@@ -38,9 +39,10 @@ class EvaluationWork:
 
     long = False
 
-    def __init__(self, items: Sequence[Asked | Problem], *, semantic: str) -> None:
+    def __init__(self, items: Sequence[Asked | Problem], *, semantic: str, wants_full: Callable[[Asked], bool]) -> None:
         self._items = items
         self._semantic = semantic
+        self._wants_full = wants_full
         self._posed: list[Posed | Problem] = []
 
     def needs(self, caller: KeyFacts, known: Known, now: datetime) -> Needs:
@@ -56,7 +58,7 @@ class EvaluationWork:
         """Decide one after the other, and stop where the request's semantic says."""
         results: list[Settled | Problem] = []
         for posed in self._posed:
-            result = posed if isinstance(posed, Problem) else settled(posed, known, now)
+            result = posed if isinstance(posed, Problem) else settled(posed, known, now, full=self._wants_full(posed.asked))
             results.append(result)
             allows = isinstance(result, Settled) and result.decision.allows
             if (allows and self._semantic == "permit_on_first_permit") or (
@@ -77,11 +79,11 @@ def _pose(asked: Asked, caller: KeyFacts, known: Known, now: datetime) -> Posed 
         return problem
 
 
-def answer_json(result: Settled | Problem, *, full: bool) -> dict[str, Any]:
+def answer_json(result: Settled | Problem) -> dict[str, Any]:
     """Give one decision object (section 6.2); of an item that could not be read, the error (section 7.2.1)."""
     if isinstance(result, Problem):
         return {"decision": False, "context": {"error": {"status": result.status, "message": result.detail}}}
-    if not full:
+    if not result.full:
         return {"decision": result.decision.allows}
     context = {
         **result.said,
@@ -92,14 +94,14 @@ def answer_json(result: Settled | Problem, *, full: bool) -> dict[str, Any]:
     return {"decision": result.decision.allows, "context": context}
 
 
-def settled(posed: Posed, known: Known, now: datetime) -> Settled:
-    """Decide one question and collect what can be said about the answer."""
+def settled(posed: Posed, known: Known, now: datetime, *, full: bool) -> Settled:
+    """Decide one question and collect what can be said about the answer; a full one also says what would make it a yes."""
     decision = decide(known.world, posed.question) if posed.refused is None else Decision(Effect.DENY, posed.refused)
     explanation = None
     if posed.refused is None and not decision.allows:
-        explanation = explain_loss(known.world, posed.question, decision)
+        explanation = explain_loss(known.world, posed.question, decision, suggest=full)
     said = explained(posed, decision, explanation, known)
-    return Settled(posed, decision, uuid7(), now, known.world.revision, said)
+    return Settled(posed, decision, uuid7(), now, known.world.revision, said, full)
 
 
 def draft_of(result: Settled, caller: KeyFacts, known: Known, sender: Sender) -> Draft:

@@ -89,8 +89,11 @@ def explain(world: World, question: Question) -> Explanation:
     return Explanation(decision, reports, rails, suggestions(world, question, decision, reports))
 
 
-def explain_loss(world: World, question: Question, decision: Decision) -> Explanation:
-    """Explain the term that lost and nothing else: what an answer and its record carry. Cheaper than ``explain``."""
+def explain_loss(world: World, question: Question, decision: Decision, *, suggest: bool = True) -> Explanation:
+    """Explain the term that lost and nothing else: what an answer and its record carry. Cheaper than ``explain``.
+
+    Without ``suggest`` it does not look for what would make it a yes, which costs most of it.
+    """
     lost = decision.lost
     if lost is None or refusal(world, question) is not None:
         return Explanation(decision)
@@ -102,8 +105,8 @@ def explain_loss(world: World, question: Question, decision: Decision) -> Explan
         rails = tuple(_report_rail(evaluation, rail) for rail in over if rail.rule in decision.rules)
     else:
         losing = next(judged for judged in _judged(evaluation) if not judged.holds)
-        reports = (_report_term(evaluation, losing),)
-    return Explanation(decision, reports, rails, suggestions(world, question, decision, reports))
+        reports = (_report_term(evaluation, losing, suggest=suggest),)
+    return Explanation(decision, reports, rails, suggestions(world, question, decision, reports) if suggest else ())
 
 
 def _formula(evaluation: Evaluation) -> Iterator[Term]:
@@ -130,14 +133,14 @@ def _judged(evaluation: Evaluation) -> Iterator[_Judged]:
             left &= mask
 
 
-def _report_term(evaluation: Evaluation, judged: _Judged) -> TermReport:
+def _report_term(evaluation: Evaluation, judged: _Judged, *, suggest: bool = True) -> TermReport:
     """Try every candidate of one term, and say what came of it."""
     term, left, mask, holds = judged
     reason = "" if holds else evaluation.shortfall(term, left)
     tried: list[Tried] = []
     detailed = MAX_CLAUSED
     for candidate in (term.candidates or ())[:MAX_TRIED]:
-        found = _try(evaluation, candidate, detailed=detailed > 0)
+        found = _try(evaluation, candidate, detailed=detailed > 0, suggest=suggest)
         detailed -= bool(found.clauses)
         tried.append(found)
     if not holds and not term.fault:
@@ -145,7 +148,7 @@ def _report_term(evaluation: Evaluation, judged: _Judged) -> TermReport:
     return TermReport(term.name, term.who, holds, evaluation.resource_type.names(mask), reason, tuple(tried))
 
 
-def _try(evaluation: Evaluation, candidate: Candidate, *, detailed: bool) -> Tried:
+def _try(evaluation: Evaluation, candidate: Candidate, *, detailed: bool, suggest: bool) -> Tried:
     entitlement, rule = candidate
     if entitlement.resource is not None and entitlement.resource != evaluation.question.resource:
         return Tried(rule, covers=False, reason=f"it is for {entitlement.resource} only")
@@ -165,7 +168,7 @@ def _try(evaluation: Evaluation, candidate: Candidate, *, detailed: bool) -> Tri
     for condition, _ in failing:
         found = condition.clauses(evaluation.situation)
         clauses += found
-        needed.append(_least(condition, found, evaluation))
+        needed.append(_least(condition, found, evaluation) if suggest else None)
     changes = None if None in needed else tuple(change for each in needed for change in each or ())
     return Tried(rule, covers=False, reason=reason, clauses=tuple(clauses), changes=changes)
 
