@@ -293,7 +293,7 @@ def test_the_command_names_what_is_broken(log, changes):
     assert json.loads(text)["findings"][0]["event"] == str(event.id)
 
 
-@pytest.mark.parametrize("text", ["not-an-id", str(uuid7())])
+@pytest.mark.parametrize("text", ["not-an-id", "0190f3c2-0000-7000-8000-000000000000"])
 def test_the_command_refuses_an_organization_it_does_not_know(log, text):
     for command in (["verify_audit", "--organization", text], ["export_audit", text]):
         with pytest.raises(CommandError) as error:
