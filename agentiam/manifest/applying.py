@@ -22,6 +22,7 @@ from agentiam.manifest.shape import shaped
 from directory.lifecycle import State
 from directory.models import Agent, Organization
 from directory.services.credentials import issue_api_key
+from directory.services.reports import together
 from directory.services.revisions import lock_organization
 from permissions.services.application_keys import issue_application_key
 
@@ -69,9 +70,10 @@ def apply_manifest(
         if show is not None:
             show(plan)
         hand = Hand(rows=plan.present.rows, by=by, reason=reason, now=now, made=plan.present.organization)
-        for step in plan.ordered():
-            _guarded(source, step.path, step.run, hand)
-        credentials = {} if dry_run else _issue_keys(source, plan, hand)
+        with together():
+            for step in plan.ordered():
+                _guarded(source, step.path, step.run, hand)
+            credentials = {} if dry_run else _issue_keys(source, plan, hand)
         if dry_run:
             transaction.set_rollback(True)
     return Outcome(document.organization.slug, plan.changes, plan.notes, credentials)

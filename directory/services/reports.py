@@ -1,8 +1,14 @@
 """How a service ends: what happened enters the event log, and the organization's policy gets its next revision."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
 
 from agentiam.kit.actors import Actor
 from audit.events import EventType
@@ -28,7 +34,51 @@ def report(
     )
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """What services have done so far of a change that is one to the outside."""
+
+    changes: list[Change] = field(default_factory=list)
+    touched: dict[UUID, set[str]] = field(default_factory=dict)
+    revisions: dict[UUID, int] = field(default_factory=dict)
+
+    def add(self, changes: Sequence[Change], touched: Iterable[str]) -> int:
+        """Note what one service did, and answer the revision that all of it together will make."""
+        organization_id = changes[0].organization_id
+        if organization_id not in self.revisions:
+            rows = Organization.objects.filter(pk=organization_id)
+            self.revisions[organization_id] = rows.values_list("revision", flat=True).get() + 1
+        self.changes += changes
+        self.touched.setdefault(organization_id, set()).update(touched)
+        return self.revisions[organization_id]
+
+
+_gathered: Final[ContextVar[_Gathered | None]] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Make what the services within do one change: each with its own event, in order, and all with one revision.
+
+    It is a transaction of its own or part of one; when it breaks off, nothing has happened.
+    """
+    with transaction.atomic():
+        gathered = _Gathered()
+        token = _gathered.set(gathered)
+        try:
+            yield
+        finally:
+            _gathered.reset(token)
+        if gathered.changes:
+            record_all(gathered.changes)
+        for organization_id, touched in gathered.touched.items():
+            advance_revision(organization_id=organization_id, touched=touched)
+
+
 def conclude(changes: Sequence[Change], *, touched: Iterable[str]) -> int:
     """Record what happened in one organization, and answer the policy revision that it made."""
+    gathered = _gathered.get()
+    if gathered is not None:
+        return gathered.add(changes, touched)
     record_all(changes)
     return advance_revision(organization_id=changes[0].organization_id, touched=touched)

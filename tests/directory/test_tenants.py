@@ -7,7 +7,8 @@ import pytest
 
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import IllegalTransition
-from directory.models import Blueprint, Organization, Run
+from audit.models import Event
+from directory.models import Blueprint, Organization, Run, User
 from directory.services.blueprints import BlueprintTerms, UnknownCredentialMethod, update_blueprint
 from directory.services.declarations import BadDeclaration
 from directory.services.organizations import (
@@ -18,7 +19,8 @@ from directory.services.organizations import (
     suspend_organization,
     update_organization,
 )
-from directory.services.people import deactivate_person
+from directory.services.people import deactivate_person, update_person
+from directory.services.reports import together
 from directory.services.revisions import ForeignOrganization, UnknownOrganization, advance_revision, lock_organization
 from directory.services.runs import RunIsOver, TaskUnderway, end_run, start_run
 from directory.services.suspension import suspend_agent
@@ -179,3 +181,23 @@ def test_old_changes_are_let_go_once_no_reader_needs_them(cast, monkeypatch):
     kept = cast.acme.policy_changes.order_by("revision").values_list("revision", flat=True)
     assert number - 3 - 5 <= min(kept)
     assert max(kept) == number
+
+
+def test_what_is_done_together_is_one_revision_with_every_event_in_order(cast):
+    alice = cast.alice
+    before = Organization.objects.get(pk=cast.acme.pk).revision
+    events = Event.objects.filter(organization_id=cast.acme.pk).count()
+    with together():
+        for name in ("Alice A", "Alice B", "Alice C"):
+            alice = update_person(person=alice, name=name, email="", attributes={}, by=SYSTEM, now=NOW)
+    assert Organization.objects.get(pk=cast.acme.pk).revision == before + 1
+    assert Event.objects.filter(organization_id=cast.acme.pk).count() == events + 3
+
+
+def test_what_breaks_off_together_has_not_happened(cast):
+    before = Event.objects.count(), Organization.objects.get(pk=cast.acme.pk).revision
+    with pytest.raises(ZeroDivisionError), together():
+        update_person(person=cast.alice, name="Somebody", email="", attributes={}, by=SYSTEM, now=NOW)
+        raise ZeroDivisionError
+    assert (Event.objects.count(), Organization.objects.get(pk=cast.acme.pk).revision) == before
+    assert User.objects.get(pk=cast.alice.pk).name == cast.alice.name
