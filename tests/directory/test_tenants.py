@@ -196,8 +196,13 @@ def test_what_is_done_together_is_one_revision_with_every_event_in_order(cast):
 
 def test_what_breaks_off_together_has_not_happened(cast):
     before = Event.objects.count(), Organization.objects.get(pk=cast.acme.pk).revision
-    with pytest.raises(ZeroDivisionError), together():
-        update_person(person=cast.alice, name="Somebody", email="", attributes={}, by=SYSTEM, now=NOW)
-        raise ZeroDivisionError
+
+    def broken_off():
+        with together():
+            update_person(person=cast.alice, name="Somebody", email="", attributes={}, by=SYSTEM, now=NOW)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_off()
     assert (Event.objects.count(), Organization.objects.get(pk=cast.acme.pk).revision) == before
     assert User.objects.get(pk=cast.alice.pk).name == cast.alice.name
