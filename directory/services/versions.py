@@ -34,6 +34,8 @@ def save_version(instance: models.Model, *, by: Actor, reason: str, now: datetim
     stamp(instance, by=by, reason=reason)
     instance._history_date = now  # type: ignore[attr-defined]  # noqa: SLF001  (how simple-history is told)
     relations = {field.name for field in instance._meta.fields if field.is_relation}  # noqa: SLF001  (Django's documented name)
+    if any(_holds_nul(instance.__dict__.get(field.attname)) for field in instance._meta.concrete_fields):  # noqa: SLF001  (as above)
+        raise InvalidRecord("A value holds a character that cannot be stored.")
     try:
         instance.clean_fields(exclude=relations)
         with transaction.atomic():
@@ -42,6 +44,15 @@ def save_version(instance: models.Model, *, by: Actor, reason: str, now: datetim
         raise InvalidRecord(_words(error)) from error
     except (IntegrityError, DataError) as error:
         raise InvalidRecord(_broken_rule(instance)) from error
+
+
+def _holds_nul(value: Any) -> bool:
+    """Whether a text, or one within JSON, has the character U+0000, which PostgreSQL cannot store and SQLite would."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+    return isinstance(value, (list, tuple)) and any(_holds_nul(item) for item in value)
 
 
 def changes(instance: models.Model, values: dict[str, Any]) -> dict[str, list[Any]]:
@@ -75,6 +86,6 @@ def _broken_rule(instance: models.Model) -> str:
     except ValidationError as error:
         return _words(error)
     except DataError:
-        # A text with a NUL character, which PostgreSQL cannot store, breaks the look-up for the words as well.
-        return "A value holds a character that cannot be stored."
+        # What the database could not store, it cannot look up for the words either.
+        return "A value cannot be stored."
     return "A value cannot be stored, or what was stored at the same moment contradicts it."
