@@ -1,8 +1,11 @@
 """The directory: who exists, who answers for them, and how they prove who they are."""
 
+from uuid import UUID
+
 from django.apps import AppConfig
 
 from audit.events import register
+from audit.names import install_finder
 from directory.events import EVENT_TYPES
 
 
@@ -13,5 +16,10 @@ class DirectoryConfig(AppConfig):
     label = "directory"
 
     def ready(self) -> None:
-        """Make the directory's event types known to the event log."""
+        """Make the directory's event types known to the event log, and its organizations by their names."""
         register(*EVENT_TYPES)
+        install_finder(self._organization)
+
+    def _organization(self, slug: str) -> UUID | None:
+        found = self.get_model("Organization").objects.filter(slug=slug).values_list("pk", flat=True).first()
+        return found if found is None else UUID(str(found))

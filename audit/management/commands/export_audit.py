@@ -4,13 +4,13 @@ import io
 import sys
 from argparse import ArgumentParser
 from typing import Any, BinaryIO
-from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from agentiam.kit.actors import system
 from audit import selectors
 from audit.export.jsonl import export_events
+from audit.names import recorded_organization
 
 
 class Command(BaseCommand):
@@ -19,18 +19,13 @@ class Command(BaseCommand):
     help = "Write an organization's event log to standard output; python -m audit.offline verifies it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the organization's id, and why the log is exported."""
-        parser.add_argument("organization", metavar="ORGANIZATION_ID")
+        """Take the organization, and why the log is exported."""
+        parser.add_argument("organization", metavar="ORGANIZATION", help="its name (slug) or id")
         parser.add_argument("--reason", default="", help="why, for the event log itself")
 
     def handle(self, *_args: Any, organization: str, reason: str, **_options: Any) -> None:
         """Export; the export itself is an event."""
-        try:
-            organization_id = UUID(organization)
-        except ValueError as error:
-            raise CommandError(f"{organization!r} is not an organization's id", returncode=2) from error
-        if organization_id not in selectors.organizations_in_log():
-            raise CommandError(f"nothing was recorded for the organization {organization_id}", returncode=2)
+        organization_id = recorded_organization(organization, selectors.organizations_in_log())
         export_events(organization_id=organization_id, stream=self._binary(), by=system("export_audit"), reason=reason)
 
     def _binary(self) -> BinaryIO:

@@ -5,12 +5,12 @@ import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
 from audit import selectors
 from audit.chain import BadKey
+from audit.names import recorded_organization
 from audit.verification import describe
 
 
@@ -20,15 +20,15 @@ class Command(BaseCommand):
     help = "Verify that the event log is whole: every record, every chain, every signed checkpoint."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take an organization's id, and whether to answer in JSON."""
-        parser.add_argument("--organization", metavar="ID", help="verify this organization only")
+        """Take an organization, and whether to answer in JSON."""
+        parser.add_argument("--organization", metavar="ORGANIZATION", help="verify this one only; its name (slug) or id")
         parser.add_argument("--json", action="store_true", help="print one report a line, as JSON")
 
     def handle(self, *_args: Any, organization: str | None = None, **options: Any) -> None:
         """Verify, say what was found, and exit with 1 if anything is broken."""
         known = selectors.organizations_in_log()
         if organization is not None:
-            known = [_organization(organization, known)]
+            known = [recorded_organization(organization, known)]
         broken = False
         for organization_id in known:
             try:
@@ -44,13 +44,3 @@ class Command(BaseCommand):
             self.stdout.write("The event log is empty.")
         if broken:
             sys.exit(1)
-
-
-def _organization(text: str, known: list[UUID]) -> UUID:
-    try:
-        organization_id = UUID(text)
-    except ValueError as error:
-        raise CommandError(f"{text!r} is not an organization's id", returncode=2) from error
-    if organization_id not in known:
-        raise CommandError(f"nothing was recorded for the organization {organization_id}", returncode=2)
-    return organization_id
