@@ -10,11 +10,14 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentiam.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"agentiam does not start: {error}")
+    except OperationalError as error:
+        sys.exit(f"The database does not answer: {error}\nIs DATABASE_URL right, and does the server run?")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from agentiam import logs
-from agentiam.environment import Environment, peppers_from, signing_key_from
+from agentiam.environment import Environment, Unreadable, peppers_from, signing_key_from
 from agentiam.keyfiles import keys_from
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -19,7 +19,10 @@ ENVIRONMENT = READ.choice("AGENTIAM_ENVIRONMENT", ["development", "production"],
 PRODUCTION = ENVIRONMENT == "production"
 DEBUG = READ.flag("AGENTIAM_DEBUG")
 DATA_DIR = Path(READ.text("AGENTIAM_DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+try:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as error:
+    raise Unreadable(f"AGENTIAM_DATA_DIR: {DATA_DIR} cannot be made a directory ({error.strerror}). Name another.") from None
 
 BASE_URL = READ.origin("AGENTIAM_BASE_URL", default="http://127.0.0.1:8000")
 SECURE = BASE_URL.startswith("https://")

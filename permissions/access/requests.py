@@ -3,6 +3,7 @@
 Whatever is malformed is a 400 that names the place as a JSON pointer. Unknown members are ignored, as the specification asks.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,7 @@ SEMANTICS: Final = ("execute_all", "deny_on_first_deny", "permit_on_first_permit
 
 Json = dict[str, Any]
 _decode: Final = msgspec.json.Decoder().decode
+_TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"([ \t\n\r]*:)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,22 @@ def decode(body: bytes) -> Json:
     """Read a request's body; the top level must be an object (section 4)."""
     try:
         value = _decode(body)
+        keys = _keys_in(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed("", f"the body is not JSON: {error}") from None
+    # In JSON a text is followed by a colon where it is a name, and only there. Of a name that is there twice another reader,
+    # a gateway in front of us, may take the other value (RFC 8259, section 4).
+    colons = _TEXTS.findall(body)
+    if len(colons) - colons.count(b"") != keys:
+        raise malformed("", "a member is there twice")
     return _object(value, "")
+
+
+def _keys_in(value: Any) -> int:
+    """Count the members of all objects in a value."""
+    if isinstance(value, dict):
+        return len(value) + sum(_keys_in(item) for item in value.values() if isinstance(item, (dict, list)))
+    return sum(_keys_in(item) for item in value if isinstance(item, (dict, list))) if isinstance(value, list) else 0
 
 
 def _object(value: Any, pointer: str) -> Json:

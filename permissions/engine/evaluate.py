@@ -233,7 +233,9 @@ def _narrowed(evaluation: Evaluation, rails: tuple[GuardrailFacts, ...], granted
         if not evaluation.suffices(left):
             deciding = sorted(applying[kind], key=lambda rail: rail.id)
             lost = Lost("guardrail", deciding[0].id, deciding[0].reason or f"the guardrail {deciding[0].id} applies")
-            return Decision(effect, lost, tuple(rail.rule for rail in deciding), 0, 0, granted, failures, tuple(reported))
+            return Decision(
+                effect, lost, tuple(rail.rule for rail in deciding), 0, 0, evaluation.wanted, failures, tuple(reported)
+            )
     masked = left & taken["mask"]
     denied = 0 if evaluation.question.fields else evaluation.resource_type.full & ~left
     said = (*rules, *(rail.rule for rail in applying["mask"]))

@@ -25,7 +25,7 @@ _GIFTS: Final = {
     "consent": ("consent", "the consent of {who} to {what}"),
     "delegation": ("delegation", "a delegation from {who} that covers {what}"),
 }
-_STEP: Final = " (a step: not enough alone, or not in the request's hands)"
+_STEP: Final = " (a step; not enough by itself)"
 
 
 class Tried(NamedTuple):

@@ -90,6 +90,18 @@ def test_a_body_that_is_no_json_object_is_refused(product: Served, ask: Asking, 
     assert answer.json()["type"] == "urn:agentiam:problem:malformed-request"
 
 
+def test_a_member_that_is_there_twice_is_refused_and_a_colon_in_a_text_is_no_member(product: Served, ask: Asking) -> None:
+    headers = {"Authorization": f"Bearer {ask.key}", "Content-Type": "application/json"}
+    url = f"{product.url}/access/v1/evaluation"
+    twice = b'{"subject":{"type":"agent","id":"planner"},"subject" : {"type":"agent","id":"runner"},'
+    rest = b'"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}'
+    assert httpx.post(url, content=twice + rest, headers=headers).status_code == 400
+    nested = b'{"subject":{"type":"agent","id":"runner","id":"runner"},' + rest
+    assert httpx.post(url, content=nested, headers=headers).status_code == 400
+    texts = {'a":': ':"', "b": ['\\":', '"', ':"x":', {"c": "\\"}]}
+    assert ask("read", "record-1", **texts)[0] == "allow"
+
+
 def test_a_body_over_a_mebibyte_is_too_large_with_and_without_a_length(product: Served, ask: Asking) -> None:
     headers = {"Authorization": f"Bearer {ask.key}", "Content-Type": "application/json"}
     large = b'{"x": "' + b"y" * (1 << 20) + b'"}'

@@ -70,7 +70,7 @@ class Command(BaseCommand):
             "",
             "Its application crm asks for decisions with this key (shown once, like the password):",
             "",
-            f"  export AGENTIAM_KEY={key}",
+            f"  export KEY={key}",
             "",
         ]
         for sentence, request in REQUESTS:
@@ -78,7 +78,7 @@ class Command(BaseCommand):
             lines += [
                 f"# {sentence}",
                 f"curl -s {settings.BASE_URL}/access/v1/evaluation \\",
-                "  -H \"Authorization: Bearer $AGENTIAM_KEY\" -H 'Content-Type: application/json' \\",
+                "  -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\",
                 f"  -d '{body}'",
                 "",
             ]

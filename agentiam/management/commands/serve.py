@@ -1,14 +1,28 @@
 """Serve decisions and pages over HTTP."""
 
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from agentiam import serving
 from agentiam.health import pending_migrations
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
+    return int(text)
+
+
+def _default_port() -> int:
+    """Give the port that people are told to go to, where that is on this machine; behind a proxy it says nothing about ours."""
+    address = urlsplit(settings.BASE_URL)
+    local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
+    return address.port or 80 if local else 8000
 
 
 class Command(BaseCommand):
@@ -20,7 +34,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address and the number of processes."""
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8000, help="the port to listen on (8000)")
+        parser.add_argument(
+            "--port", type=_port, default=None, help="the port to listen on (that of AGENTIAM_BASE_URL, if local)"
+        )
         parser.add_argument("--workers", type=int, default=1, help="the number of processes (1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,7 +47,7 @@ class Command(BaseCommand):
         if pending := pending_migrations():
             raise CommandError(f"The database lacks {len(pending)} migrations: run `python manage.py migrate` first.")
         try:
-            listener = serving.listen(options["host"], options["port"])
+            listener = serving.listen(options["host"], _default_port() if options["port"] is None else options["port"])
         except serving.AddressTaken as error:
             raise CommandError(str(error)) from None
         host, port = listener.getsockname()[:2]

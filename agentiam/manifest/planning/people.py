@@ -74,7 +74,9 @@ def plan_people(plan: Plan, wanted: Iterable[documents.Person], *, slug: str) ->
         elif "active" in changed:
             plan.step(Phase.PEOPLE_DEACTIVATED, path, partial(_deactivate_person, person.id))
     for name in sorted(plan.present.people.keys() - listed) if plan.prune else ():
-        if plan.present.people[name].active:
+        if plan.present.rows["people"][name].is_superuser:
+            plan.notes.append(f"{name} is not listed and stays: an administrator is not locked out by leaving them out.")
+        elif plan.present.people[name].active:
             plan.change("end", "person", name, {"active": (True, False)})
             plan.step(Phase.PEOPLE_DEACTIVATED, ("people",), partial(_deactivate_person, name))
 
