@@ -13,16 +13,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from directory.models import Organization, PolicyChange
 from directory.services.revisions import CHANGES_KEPT, EVERYTHING, SHARED
 from permissions.engine.authority import MAX_GENERATIONS
 from permissions.engine.types import Principal, Ref, ResourceFacts, ResourceKey, RunFacts, World
-from permissions.models import Resource
+from permissions.models import Resource, ResourceType
 from permissions.selectors import Shared, principal_facts, resource_facts, run_facts, shared_facts
 
-_MAX_KNOWN: Final = 500_000
+_MAX_KNOWN: Final = 300_000
 _FOREIGN: Final = "agent/spiffe://"
+_RESOURCE: Final = "resource/"
 
 
 class OrganizationGone(LookupError):
@@ -99,8 +101,14 @@ def _known(organization: Organization, shared: Shared, former: Known | None = No
         resources=resources,
         runs=runs,
     )
-    registered = Resource.objects.filter(organization_id=organization.pk).values_list("type__name", flat=True).distinct()
-    return Known(world, shared, principals, resources, runs, frozenset(registered), {} if former is None else former.partners)
+    registered = _registered(organization) if former is None else former.registered
+    return Known(world, shared, principals, resources, runs, registered, {} if former is None else former.partners)
+
+
+def _registered(organization: Organization) -> frozenset[str]:
+    """Name the types of which any resource is registered; of the others none has to be looked for."""
+    types = ResourceType.objects.filter(organization_id=organization.pk)
+    return frozenset(types.filter(Exists(Resource.objects.filter(type=OuterRef("pk")))).values_list("name", flat=True))
 
 
 class Worlds:
@@ -146,6 +154,9 @@ class Worlds:
                 known.resources.update(resource_facts(world.organization_id, lacking.resources, world.types))
             if lacking.runs:
                 known.runs.update(run_facts(world.organization_id, lacking.runs, shared))
+        if len(known.principals) + len(known.resources) + len(known.runs) > _MAX_KNOWN:
+            # Whoever names ever new things must not fill the memory: the next question begins with an empty world.
+            self._known.pop(world.organization_id, None)
         return known
 
     def _partner_changed(self, known: Known) -> bool:
@@ -155,19 +166,20 @@ class Worlds:
         if known is None or self._partner_changed(known):
             return _known(organization, shared_facts(organization))
         touched = _touched(organization, known.world.revision)
-        too_much = len(known.principals) > _MAX_KNOWN or len(known.resources) > _MAX_KNOWN
-        if touched is None or EVERYTHING in touched or too_much:
+        if touched is None or EVERYTHING in touched:
             return _known(organization, shared_facts(organization))
         shared = shared_facts(organization) if SHARED in touched else known.shared
         # With what is shared trusts may have changed, and with them who is a partner's agent.
         gone = _FOREIGN if SHARED in touched else "\0"
+        # Copies, made in one step each: another thread may be reading something into the former world.
+        principals, resources, runs = known.principals.copy(), known.resources.copy(), known.runs.copy()
+        moved = any(ref.startswith(_RESOURCE) for ref in touched)
         kept = replace(
             known,
-            principals={
-                ref: facts for ref, facts in known.principals.items() if ref not in touched and not ref.startswith(gone)
-            },
-            resources={key: facts for key, facts in known.resources.items() if f"resource/{key[0]}/{key[1]}" not in touched},
-            runs={key: facts for key, facts in known.runs.items() if key[0] not in touched},
+            principals={ref: facts for ref, facts in principals.items() if ref not in touched and not ref.startswith(gone)},
+            resources={key: facts for key, facts in resources.items() if f"{_RESOURCE}{key[0]}/{key[1]}" not in touched},
+            runs={key: facts for key, facts in runs.items() if key[0] not in touched},
+            registered=_registered(organization) if moved else known.registered,
         )
         return _known(organization, shared, kept)
 

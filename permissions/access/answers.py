@@ -133,6 +133,15 @@ def explained(posed: Posed, decision: Decision, explanation: Explanation | None,
     return found
 
 
+def told_to_agent(said: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    """Keep of an answer what an agent may know: not what conditions saw, of objects it may not read, nor what others hold."""
+    told = {name: said[name] for name in ("effect", "reason_user", "fields", "rules", "obligations")}
+    told["reason_admin"] = reason_for_admin(decision._replace(failures=()))
+    if decision.lost is not None:
+        told["lost"] = _lost_json(decision, None)
+    return told
+
+
 def _lost_json(decision: Decision, explanation: Explanation | None) -> dict[str, Any]:
     lost = decision.lost
     found: dict[str, Any] = {} if lost is None else {"term": lost.term, "who": lost.who, "reason": lost.reason}

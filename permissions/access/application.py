@@ -5,6 +5,7 @@ decision itself. What the middleware would have done and what is needed here is 
 errors that say nothing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final
@@ -28,6 +29,8 @@ Headers = list[tuple[bytes, bytes]]
 
 PREFIX: Final = "/access/v1/"
 _JSON: Final = b"application/json"
+_READ_SECONDS: Final = 15.0
+_SHORT_BYTES: Final = 16_384
 _encode: Final = msgspec.json.Encoder().encode
 _SEARCHES: Final[Mapping[str, SearchFor]] = {
     "/access/v1/search/subject": "subject",
@@ -117,7 +120,10 @@ class AccessApplication:
             raise Problem(404, "not-found", f"There is no {path}.")
         _allow(method, "POST")
         sender = sender_of(_header(headers, b"authorization"), _client_address(scope), request_id[:200])
-        body = await _read(headers, receive)
+        if not _is_short(headers):
+            # Whoever has no key does not get to send much.
+            await self.point.authenticate(sender)
+        body = await _within_time(_read(headers, receive))
         if path in _SEARCHES:
             answer = await self._search(_SEARCHES[path], body, headers, sender)
         else:
@@ -176,6 +182,19 @@ def _allow(method: str, *methods: str) -> None:
 def _refusal(problem: Problem) -> tuple[int, bytes, Headers]:
     extra = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in problem.headers.items()]
     return problem.status, problem.encode(), [(b"content-type", problems.CONTENT_TYPE.encode("latin-1")), *extra]
+
+
+def _is_short(headers: Headers) -> bool:
+    length = _header(headers, b"content-length")
+    return length.isdecimal() and int(length) <= _SHORT_BYTES
+
+
+async def _within_time(reading: Awaitable[bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            return await reading
+    except TimeoutError:
+        raise Problem(408, "too-slow", "The body did not come in time.", headers={"Connection": "close"}) from None
 
 
 def _too_large() -> Problem:

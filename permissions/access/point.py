@@ -6,6 +6,7 @@ the world is brought up to date, and the whole request is decided anew, the call
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from directory.services.credentials import note_use
 from permissions.selectors.keys import KeyFacts, key_facts
 from permissions.worlds import Known, Needs, OrganizationGone, Worlds, fence
 
-MAX_TRIES: Final = 8
+PATIENCE_SECONDS: Final = 5.0
+_MAX_SEARCHES: Final = 4
 _MAX_KEYS: Final = 100_000
 _NOTE_EVERY_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -81,11 +83,14 @@ class DecisionPoint:
         self.writer.install_fence(fence)
         self.peppers = Peppers(settings.CREDENTIAL_PEPPERS)
         self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="worlds")
+        # What takes long has threads of its own, so that it is in nobody's way but its own.
+        self._long = ThreadPoolExecutor(max_workers=2, thread_name_prefix="searches")
+        self._under_way: Counter[UUID] = Counter()
         self._keys: dict[str, tuple[KeyFacts, int]] = {}
         self._noted: dict[str, float] = {}
         self._background: set[asyncio.Future[Any]] = set()
 
-    async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
+    async def in_thread(self, work: Callable[..., T], *args: Any, executor: ThreadPoolExecutor | None = None) -> T:
         """Run something that queries the database outside the event loop; a database that fails is a 503."""
 
         def guarded() -> T:
@@ -93,7 +98,7 @@ class DecisionPoint:
             return work(*args)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, guarded)
+            return await asyncio.get_running_loop().run_in_executor(executor or self._readers, guarded)
         except DatabaseError as error:
             _log.error("the database did not answer a decision", error=type(error).__name__)
             raise unavailable("The database does not answer.") from None
@@ -165,13 +170,14 @@ class DecisionPoint:
         ``work_of`` reads the request, after the caller is known: what is wrong with it is told to nobody else.
         """
         work: Work[T] | None = None
-        for _ in range(MAX_TRIES):
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up_at:
             caller, known = await self.authenticate(sender)
             work = work or work_of()
             now = datetime.now(UTC)
             known = await self.ready(known, work.needs(caller, known, now))
             if work.long:
-                result = await self.in_thread(work.answer, known, now)
+                result = await self._answer_long(work, known, now)
             else:
                 result = work.answer(known, now)
             drafts = work.drafts(result, caller, known, sender)
@@ -179,6 +185,19 @@ class DecisionPoint:
                 return result
             await self.in_thread(self._renew, caller.organization_id)
         raise unavailable("The organization's rules are changing faster than the decision can be made.")
+
+    async def _answer_long(self, work: Work[T], known: Known, now: datetime) -> T:
+        """Answer in a thread; an organization has a few at a time, and the others their share of the threads."""
+        organization_id = known.world.organization_id
+        if self._under_way[organization_id] >= _MAX_SEARCHES:
+            raise unavailable("The organization has too many long requests under way.")
+        self._under_way[organization_id] += 1
+        try:
+            return await self.in_thread(work.answer, known, now, executor=self._long)
+        finally:
+            self._under_way[organization_id] -= 1
+            if not self._under_way[organization_id]:
+                del self._under_way[organization_id]
 
     async def _is_stale(self, drafts: Sequence[Draft]) -> bool:
         try:
@@ -196,6 +215,7 @@ class DecisionPoint:
     def close(self) -> None:
         """Stop the readers; the writer is stopped by whoever serves."""
         self._readers.shutdown(wait=True)
+        self._long.shutdown(wait=True)
 
 
 def sender_of(authorization: str, address: str, request_id: str) -> Sender:

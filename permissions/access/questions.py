@@ -76,6 +76,9 @@ def needs(question: Question) -> Needs:
     resources = {(question.type, question.resource)}
     parent = question.resource_properties.get("parent")
     if isinstance(parent, dict) and isinstance(parent.get("type"), str) and isinstance(parent.get("id"), str):
-        resources.add((parent["type"], parent["id"]))
+        key = (parent["type"], parent["id"])
+        # A name with NUL is in no database, and PostgreSQL would not even be asked for it.
+        if "\0" not in "".join(key):
+            resources.add(key)
     runs = {(question.subject, question.task_id)} if question.task_id else set()
     return Needs(frozenset(principals), frozenset(resources), frozenset(runs))

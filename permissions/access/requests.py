@@ -17,6 +17,7 @@ MAX_BODY_BYTES: Final = 1 << 20
 MAX_ITEMS: Final = 1_000
 MAX_LINKS: Final = 16
 MAX_FIELDS: Final = 1_000
+MAX_LEVELS: Final = 40
 MAX_ID: Final = 1_000
 SEMANTICS: Final = ("execute_all", "deny_on_first_deny", "permit_on_first_permit")
 
@@ -62,7 +63,7 @@ def decode(body: bytes) -> Json:
     """Read a request's body; the top level must be an object (section 4)."""
     try:
         value = _decode(body)
-        keys = _keys_in(value)
+        keys = _keys_in(value, MAX_LEVELS)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed("", f"the body is not JSON: {error}") from None
     # In JSON a text is followed by a colon where it is a name, and only there. Of a name that is there twice another reader,
@@ -73,11 +74,14 @@ def decode(body: bytes) -> Json:
     return _object(value, "")
 
 
-def _keys_in(value: Any) -> int:
-    """Count the members of all objects in a value."""
-    if isinstance(value, dict):
-        return len(value) + sum(_keys_in(item) for item in value.values() if isinstance(item, (dict, list)))
-    return sum(_keys_in(item) for item in value if isinstance(item, (dict, list))) if isinstance(value, list) else 0
+def _keys_in(value: Any, levels: int) -> int:
+    """Count the members of all objects in a value; raises a 400 problem for one that is nested too deeply to be recorded."""
+    if not isinstance(value, (dict, list)):
+        return 0
+    if not levels:
+        raise malformed("", f"is nested more than {MAX_LEVELS} levels deep")
+    own, items = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    return own + sum(_keys_in(item, levels - 1) for item in items if isinstance(item, (dict, list)))
 
 
 def _object(value: Any, pointer: str) -> Json:
@@ -157,7 +161,11 @@ def _fields(properties: Mapping[str, Any], pointer: str) -> tuple[str, ...]:
     value = properties.get("fields")
     if value is None:
         return ()
-    if not isinstance(value, list) or len(value) > MAX_FIELDS or not all(isinstance(name, str) for name in value):
+    if (
+        not isinstance(value, list)
+        or len(value) > MAX_FIELDS
+        or not all(isinstance(name, str) and "\x00" not in name for name in value)
+    ):
         raise malformed(f"{pointer}/fields", f"must be a list of at most {MAX_FIELDS} names of fields")
     return tuple(dict.fromkeys(value))
 

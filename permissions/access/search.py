@@ -1,15 +1,19 @@
 """Who may, which objects, what else: the Subject, Resource and Action Search APIs (AuthZEN 1.0, section 8).
 
-What is listed is what an evaluation would allow. A page goes on where the last one ended; its token is signed and good for
-the very same search only.
+What is listed is what an evaluation would allow. A page goes on where the last one ended; its token is sealed, and good for
+the same search of the same caller only.
 """
 
+import base64
+import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from django.core import signing
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
 
 from agentiam.kit.canonical import fingerprint
 from agentiam.kit.ids import uuid7
@@ -20,6 +24,8 @@ from permissions.access.point import Sender
 from permissions.access.questions import Posed, kind_of, needs, pose
 from permissions.access.requests import Json, asked, malformed
 from permissions.engine import search
+from permissions.engine.conditions import FALSE
+from permissions.engine.plan import plan
 from permissions.engine.types import Decision, Question
 from permissions.events import ACCESS_SEARCHED
 from permissions.models import Resource
@@ -31,8 +37,8 @@ SearchFor = Literal["subject", "resource", "action"]
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1_000
 _CHUNK: Final = 500
-_MAX_LOOKED_AT: Final = 20_000
-_SALT: Final = "agentiam.access.search"
+_MAX_LOOKED_AT: Final = 5_000
+_PURPOSE: Final = b"agentiam.access.search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,11 @@ class Found:
     now: datetime
 
 
+def _cipher() -> Fernet:
+    key = hmac.digest(settings.SECRET_KEY.encode("utf-8"), _PURPOSE, "sha256")
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
 class SearchWork:
     """One search request."""
 
@@ -66,8 +77,9 @@ class SearchWork:
         self.asked = asked(
             body, subject_id=searched != "subject", resource_id=searched != "resource", action=searched != "action"
         )
-        self._print = fingerprint(_without_page(searched, body))
-        self.page = self._page(body)
+        self._body = body
+        self._print = ""
+        self.page = Page(DEFAULT_LIMIT, "", asked_for=False)
         self._posed: Posed | None = None
         self._self: str | None = None
         """The agent that asks with its own key, and can find nobody but itself."""
@@ -90,16 +102,18 @@ class SearchWork:
         if not token:
             return ""
         try:
-            value = signing.loads(token, salt=_SALT)
-        except signing.BadSignature:
+            value = msgspec.json.decode(_cipher().decrypt(token.encode("ascii", "replace")))
+        except InvalidToken:
             raise malformed("/page/token", "is not a token of this search") from None
         if value["search"] != self._print:
             raise malformed("/page/token", "belongs to another search: all other members must stay as they were")
         return str(value["after"])
 
     def token(self, found: Found) -> str:
-        """Sign where the next page begins; empty at the end."""
-        return "" if found.after is None else signing.dumps({"after": found.after, "search": self._print}, salt=_SALT)
+        """Seal where the next page begins, which may be an id that was looked at and not allowed; empty at the end."""
+        if found.after is None:
+            return ""
+        return _cipher().encrypt(msgspec.json.encode({"after": found.after, "search": self._print})).decode("ascii")
 
     def needs(self, caller: KeyFacts, known: Known, now: datetime) -> Needs:
         """Name what is fixed; candidates are read while searching."""
@@ -109,6 +123,9 @@ class SearchWork:
             if self._for == "subject":
                 asking = replace(asking, subject=replace(asking.subject, type="agent", id=caller.holder))
         self._posed = pose(asking, caller, known, now)
+        who = {"organization": str(known.world.organization_id), "caller": f"{caller.kind}/{caller.holder}"}
+        self._print = fingerprint({**_without_page(self._for, self._body), **who})
+        self.page = self._page(self._body)
         wanted = needs(self._posed.question)
         if self._for == "subject":
             return replace(wanted, principals=wanted.principals - {self._posed.question.subject})
@@ -130,6 +147,9 @@ class SearchWork:
             rest = results[self.page.limit :]
             page = results[: self.page.limit]
             return Found(page, page[-1][0] if rest else None, posed, known, now)
+        if self._for == "resource" and plan(known.world, posed.question)[0] == FALSE:
+            # Nothing that could be found would be allowed: no object has to be looked at.
+            return Found([], None, posed, known, now)
         return self._scan(known, posed, now)
 
     def _scan(self, known: Known, posed: Posed, now: datetime) -> Found:

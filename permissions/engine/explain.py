@@ -245,7 +245,7 @@ def _gift(world: World, question: Question, lost: Lost) -> Suggestion:
     said = text.format(who=lost.who, what=f"{question.action} on {question.type} {question.resource}")
     evaluation = Evaluation(world, question, world.types[question.type])
     others = (term for term in _formula(evaluation) if (term.name, term.who) != (lost.term, lost.who))
-    sufficient = outcome(evaluation, others).allows
+    sufficient = world.principals.get(lost.who) is not None and outcome(evaluation, others).allows
     return Suggestion(kind, said if sufficient else said + _STEP, sufficient=sufficient)
 
 

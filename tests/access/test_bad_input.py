@@ -54,6 +54,7 @@ def test_what_is_missing_is_named(ask: Asking, missing: str) -> None:
         ("action/properties", []),
         ("action/properties/fields", "title"),
         ("action/properties/fields", [1]),
+        ("action/properties/fields", ["a\x00"]),
         ("resource", None),
         ("resource/properties", 1),
         ("context", []),
@@ -178,6 +179,18 @@ def test_hostile_values_are_answered_and_recorded(ask: Asking) -> None:
         assert effect == "allow"
 
 
+def test_what_is_nested_too_deeply_is_refused(ask: Asking) -> None:
+    deep: Any = 1
+    for _ in range(60):
+        deep = [deep]
+    assert ask.raw(question(deep=deep)).status_code == 400
+
+
+def test_a_parent_that_no_database_holds_is_no_parent(ask: Asking) -> None:
+    parent = {"type": "folder", "id": "f\x00"}
+    assert ask("read", "record-1", properties={"region": "EU", "parent": parent})[0] == "allow"
+
+
 def test_the_metadata_names_the_endpoints(product: Served) -> None:
     answer = httpx.get(f"{product.url}/.well-known/authzen-configuration")
     assert answer.status_code == 200
@@ -186,5 +199,6 @@ def test_the_metadata_names_the_endpoints(product: Served) -> None:
     assert found["access_evaluation_endpoint"] == f"{product.url}/access/v1/evaluation"
     tenant = httpx.get(f"{product.url}/.well-known/authzen-configuration/acme").json()
     assert tenant["policy_decision_point"] == f"{product.url}/acme"
-    assert httpx.get(f"{product.url}/.well-known/authzen-configuration/nobody").status_code == 404
+    for name in ("nobody", "%00", "a/b", "", "acme/"):
+        assert httpx.get(f"{product.url}/.well-known/authzen-configuration/{name}").status_code == 404
     assert httpx.post(f"{product.url}/.well-known/authzen-configuration").status_code == 405

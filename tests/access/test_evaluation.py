@@ -169,6 +169,17 @@ class TestAgentsKey:
         assert ask.as_agent("runner")("read", "record-2", properties={"region": "EU"})[0] == "deny"
         assert ask.as_agent("runner")("read", "unregistered", properties={"region": "EU"})[0] == "deny"
 
+    def test_it_is_not_told_what_conditions_saw_or_what_others_hold(self, ask: Asking) -> None:
+        effect, context = ask.as_agent("runner")("read", "record-2")
+        assert (effect, context["lost"]["term"]) == ("deny", "grants")
+        assert "US" not in str(context)
+        assert "would_allow" not in context
+        bob = {"type": "user", "id": "bob"}
+        _, context = ask.as_agent("runner")("read", "record-1", on_behalf_of=bob)
+        assert "would_allow" not in context
+        code = f"import json\nfrom audit.models import Event\nresult = Event.objects.get(pk={context['evaluation_id']!r}).body"
+        assert '"lost"' in ask.run(code)
+
     def test_it_does_not_ask_about_anybody_else(self, ask: Asking) -> None:
         runner = ask.as_agent("runner")
         for subject in ("agent/planner", "user/alice"):

@@ -1,5 +1,6 @@
 """Searches list exactly what an evaluation would allow, page by page."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -69,6 +70,20 @@ def test_a_token_is_good_for_its_own_search_only(ask: Asking, product: Served) -
         assert answer.json()["pointer"] == "/page/token"
     forged = {**body, "page": {"token": token[:-2] + "AA"}}
     assert ask.raw(forged, "search/resource").status_code == 400
+
+
+def test_a_token_says_nothing_and_is_good_for_its_caller_only(ask: Asking, product: Served) -> None:
+    body: dict[str, Any] = {**question(), "resource": {"type": "record"}, "page": {"limit": 1}}
+    token = _search(ask, "resource", body)["page"]["next_token"]
+    assert b"record" not in base64.urlsafe_b64decode(token)
+    again = {**body, "page": {"token": token}}
+    assert ask.raw(again, "search/resource").status_code == 200
+    assert ask.as_agent("runner").raw(again, "search/resource").status_code == 400
+
+
+def test_nothing_is_looked_at_for_somebody_who_holds_nothing(ask: Asking) -> None:
+    body = {**question(subject="agent/planner"), "resource": {"type": "record"}}
+    assert _search(ask, "resource", body) == {"results": []}
 
 
 @pytest.mark.parametrize("page", [{"limit": 0}, {"limit": "7"}, {"limit": True}, {"token": 5}, [], "x"])

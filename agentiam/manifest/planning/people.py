@@ -1,6 +1,7 @@
 """The organization, its people and its teams."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from agentiam.manifest import documents
@@ -73,7 +74,12 @@ def plan_people(plan: Plan, wanted: Iterable[documents.Person], *, slug: str) ->
             plan.step(Phase.PEOPLE, path, partial(_reactivate_person, person.id))
         elif "active" in changed:
             plan.step(Phase.PEOPLE_DEACTIVATED, path, partial(_deactivate_person, person.id))
-    for name in sorted(plan.present.people.keys() - listed) if plan.prune else ():
+    if plan.prune:
+        _plan_people_gone(plan, plan.present.people.keys() - listed)
+
+
+def _plan_people_gone(plan: Plan, gone: AbstractSet[str]) -> None:
+    for name in sorted(gone):
         if plan.present.rows["people"][name].is_superuser:
             plan.notes.append(f"{name} is not listed and stays: an administrator is not locked out by leaving them out.")
         elif plan.present.people[name].active:
