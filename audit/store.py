@@ -20,6 +20,8 @@ _INSERT: Final = f"INSERT INTO audit_event ({COLUMNS}) VALUES ({', '.join(['%s']
 _COPY: Final = f"COPY audit_event ({COLUMNS}) FROM STDIN"
 _MOVE: Final = "UPDATE audit_chain SET last_sequence = %s, last_hash = %s WHERE id = %s AND last_sequence = %s"
 _COPY_FROM: Final = 2
+_SQLITE_ROW: Final = f"({', '.join(['?'] * 17)})"
+_MOST_ROWS: Final = 64
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -65,11 +67,28 @@ def _sqlite_row(row: Row) -> tuple[Any, ...]:
     return (row[0].replace("-", ""), row[1].replace("-", ""), row[2].replace("-", ""), row[3], row[4], at, *row[6:])
 
 
+def _insert_into_sqlite(rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write many rows with few statements.
+
+    Python gives its lock away for each step of a statement, and a busy process is slow to give it back: a step a row made
+    a batch of 64 wait 64 times. The sizes are powers of two, so that the prepared statements are few and are kept.
+    """
+    connection.ensure_connection()
+    start = 0
+    with connection.wrap_database_errors:
+        while start < len(rows):
+            size = min(_MOST_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+            values = ", ".join([_SQLITE_ROW] * size)
+            columns = [column for row in rows[start : start + size] for column in row]
+            connection.connection.execute(f"INSERT INTO audit_event ({COLUMNS}) VALUES {values}", columns)  # noqa: S608 (constants)
+            start += size
+
+
 def insert_rows(rows: Sequence[Row]) -> None:
     """Write records in one statement: COPY on PostgreSQL, a prepared INSERT on SQLite."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.executemany(_INSERT, [_sqlite_row(row) for row in rows])
+            _insert_into_sqlite([_sqlite_row(row) for row in rows])
         elif len(rows) < _COPY_FROM:
             cursor.execute(_INSERT, rows[0])
         else:
