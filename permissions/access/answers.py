@@ -66,7 +66,8 @@ def obligations(decision: Decision, facts: TypeFacts | None) -> list[dict[str, A
     """State what the caller must do with a yes (Obligations profile): masking has no type of its own there."""
     if facts is None or not decision.masked:
         return []
-    properties = {"vendor": "agentiam", "action": "mask", "fields": list(facts.names(decision.masked))}
+    # Of a type without fields everything is masked, and "*" says so: an empty list would say nothing.
+    properties = {"vendor": "agentiam", "action": "mask", "fields": list(facts.names(decision.masked)) or ["*"]}
     return [{"id": "mask", "type": "custom", "properties": properties}]
 
 
