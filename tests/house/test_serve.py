@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from django.core.management import CommandError, call_command
 
+from agentiam.management.commands import serve
 from tests.serving import ROOT, Served, free_port, served
 
 
@@ -149,3 +152,24 @@ def test_a_server_that_cannot_start_says_so_with_its_exit_code(product: Served) 
     program += "raise SystemExit(serving.run(serving.listen('127.0.0.1', 0), workers=1, trusted_proxies=[]))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [
+        ("http://127.0.0.1:8123", 8123),
+        ("http://localhost:9000", 9000),
+        ("http://127.0.0.1", 80),
+        ("https://iam.acme.example", 8000),
+        ("http://iam.acme.example:9000", 8000),
+    ],
+)
+def test_it_listens_where_people_are_told_to_go_if_that_is_here(settings: Any, address: str, port: int) -> None:
+    settings.BASE_URL = address
+    assert serve._default_port() == port
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused_in_a_line(port: str) -> None:
+    with pytest.raises(CommandError, match="is not a port"):
+        call_command("serve", "--port", port)
