@@ -6,7 +6,6 @@ the world is brought up to date, and the whole request is decided anew, the call
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from permissions.selectors.keys import KeyFacts, key_facts
 from permissions.worlds import Known, Needs, OrganizationGone, Worlds, fence
 
 PATIENCE_SECONDS: Final = 5.0
-_MAX_SEARCHES: Final = 4
 _MAX_KEYS: Final = 100_000
 _NOTE_EVERY_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -85,7 +83,7 @@ class DecisionPoint:
         self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="worlds")
         # What takes long has threads of its own, so that it is in nobody's way but its own.
         self._long = ThreadPoolExecutor(max_workers=2, thread_name_prefix="searches")
-        self._under_way: Counter[UUID] = Counter()
+        self._turns: dict[UUID, asyncio.Semaphore] = {}
         self._keys: dict[str, tuple[KeyFacts, int]] = {}
         self._noted: dict[str, float] = {}
         self._background: set[asyncio.Future[Any]] = set()
@@ -174,30 +172,25 @@ class DecisionPoint:
         while time.monotonic() < give_up_at:
             caller, known = await self.authenticate(sender)
             work = work or work_of()
-            now = datetime.now(UTC)
-            known = await self.ready(known, work.needs(caller, known, now))
             if work.long:
-                result = await self._answer_long(work, known, now)
+                # An organization waits for its own, so that it never takes all threads from the others.
+                async with self._turns.setdefault(caller.organization_id, asyncio.Semaphore(1)):
+                    result, known = await self._answered(work, caller, known)
             else:
-                result = work.answer(known, now)
+                result, known = await self._answered(work, caller, known)
             drafts = work.drafts(result, caller, known, sender)
             if not drafts or not await self._is_stale(drafts):
                 return result
             await self.in_thread(self._renew, caller.organization_id)
         raise unavailable("The organization's rules are changing faster than the decision can be made.")
 
-    async def _answer_long(self, work: Work[T], known: Known, now: datetime) -> T:
-        """Answer in a thread; an organization has a few at a time, and the others their share of the threads."""
-        organization_id = known.world.organization_id
-        if self._under_way[organization_id] >= _MAX_SEARCHES:
-            raise unavailable("The organization has too many long requests under way.")
-        self._under_way[organization_id] += 1
-        try:
-            return await self.in_thread(work.answer, known, now, executor=self._long)
-        finally:
-            self._under_way[organization_id] -= 1
-            if not self._under_way[organization_id]:
-                del self._under_way[organization_id]
+    async def _answered(self, work: Work[T], caller: KeyFacts, known: Known) -> tuple[T, Known]:
+        """Answer by the clock as it is now, whatever was waited for before; gives the answer and the world it rests on."""
+        now = datetime.now(UTC)
+        known = await self.ready(known, work.needs(caller, known, now))
+        if work.long:
+            return await self.in_thread(work.answer, known, now, executor=self._long), known
+        return work.answer(known, now), known
 
     async def _is_stale(self, drafts: Sequence[Draft]) -> bool:
         try:

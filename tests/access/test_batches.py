@@ -1,5 +1,6 @@
 """Many questions in one request, in the three semantics."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.access.asking import Asking, question
@@ -75,6 +76,13 @@ def test_a_thousand_items_are_answered_and_one_more_is_too_many(ask: Asking) -> 
     answer = ask.raw(_batch(*["record-1"] * 1_001), "evaluations")
     assert answer.status_code == 400
     assert "1001" in answer.json()["detail"]
+
+
+def test_many_long_batches_at_once_are_all_answered(ask: Asking) -> None:
+    body = _batch(*["record-1"] * 100)
+    with ThreadPoolExecutor(12) as clients:
+        answered = list(clients.map(lambda _: _decisions(ask, body), range(24)))
+    assert answered == [[True] * 100] * 24
 
 
 def test_every_item_that_was_decided_is_recorded(fresh: Asking) -> None:
