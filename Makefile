@@ -29,12 +29,15 @@ setup: $(STAMP)
 $(STAMP): requirements/dev.txt
 	@python=$$($(FIND_PYTHON)) || { echo "agentiam needs Python 3.11 or newer; none was found. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	[ -x $(PY) ] || "$$python" -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@# The lock names everything, so nothing is left to resolve: a resolver of an older pip stumbles over a newer release of what is locked.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	$(BIN)/pip check --quiet --disable-pip-version-check
 	@touch $@
 
 run: setup
-	@$(PY) manage.py quickstart
-	@exec $(PY) manage.py serve
+	@$(PY) manage.py quickstart --before-serve
+	@# Gives a demo company that was just loaded its first day of decisions, as soon as the server answers; else it ends at once.
+	@($(PY) manage.py demo_traffic --first --wait 60 &); exec $(PY) manage.py serve
 
 test: static-checks pytest
 
@@ -65,7 +68,7 @@ bench: setup
 
 lock:
 	@command -v uv >/dev/null || { echo "Locking needs uv; installing what is locked does not." >&2; exit 1; }
-	for name in base dev; do \
+	for name in base extras dev; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done

@@ -2,8 +2,6 @@
 
 from django.apps import AppConfig
 
-from audit.events import register
-
 
 class AgentiamConfig(AppConfig):
     """Wire the apps together."""
@@ -12,9 +10,10 @@ class AgentiamConfig(AppConfig):
     label = "agentiam"
 
     def ready(self) -> None:
-        """Register the checks, and the events of signing in; their module needs the models, which are loaded only now."""
-        from agentiam import checks, signin  # noqa: PLC0415
+        """Register the checks.
+
+        Celery's app is made here, before anybody asks for a task.
+        """
+        from agentiam import celery, checks  # noqa: F401, PLC0415
 
         checks.register()
-        register(*signin.EVENT_TYPES)
-        signin.connect()

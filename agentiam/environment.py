@@ -3,16 +3,24 @@
 import base64
 import binascii
 import contextlib
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 _FLAGS: Final = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_MAIL: Final = {
+    "smtp": ("smtp", 25),
+    "smtp+tls": ("smtp", 587),
+    "smtp+ssl": ("smtp", 465),
+    "file": ("filebased", 0),
+    "console": ("console", 0),
+}
 _DATABASES: Final = ("postgres://", "postgresql://", "sqlite://")
 _HOST: Final = re.compile(r"\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
 
@@ -57,16 +65,54 @@ class Environment:
             raise Unreadable(f"{name} is none of: {', '.join(choices)}.")
         return value
 
-    def flag(self, name: str) -> bool:
-        """Read yes or no; unset is no."""
-        value = self.text(name, default="false").lower()
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Read yes or no; unset is no, unless said otherwise."""
+        value = self.text(name, default=str(default)).lower()
         if value not in _FLAGS:
             raise Unreadable(f"{name} is neither true nor false.")
         return _FLAGS[value]
 
+    def number(self, name: str, *, default: int, least: int, most: int = 1_000_000) -> int:
+        """Read a whole number that is not below the least, nor above the most."""
+        text = self.text(name, default=str(default))
+        if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+            raise Unreadable(f"{name} is not a number from {least} to {most}.")
+        return int(text)
+
+    def mail(self, name: str, *, default: str) -> dict[str, Any]:
+        """Read the URL of where mail goes, or the file that ``<NAME>_FILE`` names, as Django's settings of e-mail."""
+        try:
+            parts = urlsplit(self.secret(name) or default)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        backend, usual_port = _MAIL.get(parts.scheme, ("", 0))
+        sent = bool(usual_port)
+        if not backend or bool(parts.hostname) != sent or parts.query or (bool(parts.path) != (parts.scheme == "file")):
+            expected = "smtp+tls://USER:PASSWORD@HOST:587, smtp+ssl://…, smtp://HOST (not encrypted), file:///path or console:"
+            raise Unreadable(f"{name} is not a mail URL like {expected}.")
+        return {
+            "BACKEND": f"django.core.mail.backends.{backend}.EmailBackend",
+            "HOST": parts.hostname or "",
+            "PORT": port or usual_port,
+            "HOST_USER": unquote(parts.username or ""),
+            "HOST_PASSWORD": unquote(parts.password or ""),
+            "USE_TLS": parts.scheme == "smtp+tls",
+            "USE_SSL": parts.scheme == "smtp+ssl",
+            "FILE_PATH": unquote(parts.path) or None,
+        }
+
     def words(self, name: str) -> list[str]:
         """Read a list that is separated by commas."""
         return [word for part in self.text(name).split(",") if (word := part.strip())]
+
+    def networks(self, name: str, *, default: str = "") -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Read addresses and networks, separated by commas; ``none`` for not one."""
+        text = self.text(name, default=default)
+        try:
+            return [ipaddress.ip_network(word.strip()) for word in text.split(",") if word.strip() not in {"", "none"}]
+        except ValueError:
+            raise Unreadable(f"{name} is not a list of addresses and networks like 127.0.0.0/8,10.1.2.3, nor none.") from None
 
     def hosts(self, name: str) -> list[str]:
         """Read host names, without scheme and port; a leading dot stands for all subdomains."""
@@ -130,6 +176,14 @@ def peppers_from(name: str, text: str) -> dict[int, bytes]:
             raise Unreadable(f"{name} is not a list of differently numbered keys like 1:BASE64,2:BASE64.")
         peppers[int(number)] = bytes_from(name, encoded.strip())
     return peppers
+
+
+def sealing_keys_from(name: str, text: str) -> dict[int, bytes]:
+    """Decode numbered keys of 32 bytes, ``1:BASE64,2:BASE64``; the highest number seals, the others only open."""
+    keys = peppers_from(name, text)
+    if any(len(key) != 32 for key in keys.values()):
+        raise Unreadable(f"{name}: each key is the base64 of 32 bytes.")
+    return keys
 
 
 def signing_key_from(name: str, text: str) -> str:

@@ -19,6 +19,8 @@ MAKERS: Final[Mapping[str, Callable[[], str]]] = {
     "AGENTIAM_SECRET_KEY": lambda: secrets.token_urlsafe(64),
     "AGENTIAM_CREDENTIAL_PEPPERS": lambda: f"1:{_random_base64()}",
     "AGENTIAM_AUDIT_SIGNING_KEY": _random_base64,
+    "AGENTIAM_CARD_SIGNING_KEY": _random_base64,
+    "AGENTIAM_KEY_ENCRYPTION_KEYS": lambda: f"1:{_random_base64()}",
 }
 
 
@@ -29,7 +31,8 @@ def keys_from(environment: Environment, directory: Path, *, may_make: bool) -> d
     if missing and not may_make:
         raise Unreadable(
             f"In production every key is given: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. "
-            "Set each, or the same name with _FILE for a file that holds it. `python -m agentiam.keyfiles` prints new ones."
+            "Set each, or the same name with _FILE for a file that holds it. `.venv/bin/python -m agentiam.keyfiles` prints "
+            "new ones."
         )
     return keys | {name: _kept(directory / name.removeprefix("AGENTIAM_").lower(), MAKERS[name]) for name in missing}
 

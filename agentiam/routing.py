@@ -33,10 +33,20 @@ class AccessApplication(Protocol):
         """Finish, after the last request."""
 
 
+class Background(Protocol):
+    """Work beside the requests."""
+
+    async def startup(self) -> None:
+        """Begin, when the rest is ready."""
+
+    async def shutdown(self) -> None:
+        """End in order, before the rest."""
+
+
 class Router:
     """Hand requests to the decision endpoints (the paths that ``serves`` accepts) or to Django.
 
-    The decision endpoints start before the first request and stop after the last.
+    The decision endpoints start before the first request and stop after the last; jobs run between.
     """
 
     def __init__(
@@ -45,11 +55,13 @@ class Router:
         access: AccessApplication,
         serves: Callable[[str], bool],
         pages: Application,
+        jobs: Background | None = None,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._access = access
         self._serves = serves
         self._pages = pages
+        self._jobs = jobs
         self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +101,7 @@ class Router:
             message = await receive()
             phase = "startup" if message["type"] == "lifespan.startup" else "shutdown"
             try:
-                await (self._access.startup() if phase == "startup" else self._access.shutdown())
+                await (self._start() if phase == "startup" else self._stop())
             except Exception as error:
                 log.exception("%s failed", phase)
                 await send({"type": f"lifespan.{phase}.failed", "message": type(error).__name__})
@@ -97,6 +109,18 @@ class Router:
             await send({"type": f"lifespan.{phase}.complete"})
             if phase == "shutdown":
                 return
+
+    async def _start(self) -> None:
+        await self._access.startup()
+        if self._jobs is not None:
+            await self._jobs.startup()
+
+    async def _stop(self) -> None:
+        try:
+            if self._jobs is not None:
+                await self._jobs.shutdown()
+        finally:
+            await self._access.shutdown()
 
 
 def _body_problem(scope: Scope) -> Problem | None:

@@ -4,8 +4,10 @@ import signal
 import socket
 from types import FrameType
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvicorn
+from django.conf import settings
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -14,7 +16,18 @@ GRACE_SECONDS: Final = 30
 
 
 class AddressTaken(Exception):
-    """The address cannot be listened on; the text says why."""
+    """The address cannot be listened on; the text says why, and the remedy what whoever starts the server may do."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def usual_port() -> int:
+    """Give the port that people are told to go to, where that is on this machine; behind a proxy it says nothing about ours."""
+    address = urlsplit(settings.BASE_URL)
+    local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
+    return address.port or 80 if local else 8000
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -31,7 +44,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise AddressTaken(f"Port {port} of {host} cannot be used: {error.strerror}. Choose another with --port.") from None
+        problem = f"Port {port} of {host} cannot be used: {error.strerror}."
+        raise AddressTaken(problem, remedy="Choose another with --port.") from None
     listener.set_inheritable(True)
     return listener
 

@@ -15,5 +15,6 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the event types known before anything is recorded."""
-        events.register(events.LOG_EXPORTED)
+        events.register(events.LOG_EXPORTED, events.LOG_EXPORT_COMPLETED, events.LOG_VERIFIED, events.LOG_FOUND_BROKEN)
+        events.register(events.JOB_REQUEUED, events.JOB_CANCELLED)
         checks.register()

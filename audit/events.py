@@ -73,3 +73,8 @@ def event_types() -> tuple[EventType, ...]:
 
 
 LOG_EXPORTED: Final = EventType("log.exported", "The event log was exported", Severity.LOW)
+LOG_EXPORT_COMPLETED: Final = EventType("log.export_completed", "An export of the event log was given out to its end")
+LOG_VERIFIED: Final = EventType("log.verified", "The event log was verified, and is whole")
+LOG_FOUND_BROKEN: Final = EventType("log.found_broken", "The event log was found broken", Severity.CRITICAL)
+JOB_REQUEUED: Final = EventType("job.requeued", "A job was begun anew", Severity.LOW)
+JOB_CANCELLED: Final = EventType("job.cancelled", "A job was called off", Severity.LOW)

@@ -9,7 +9,7 @@ from django.db import models
 
 from agentiam.kit.ids import uuid7
 from audit.chain import GENESIS
-from audit.querysets import AppendOnlyQuerySet, EventQuerySet, OrganizationQuerySet, refuse
+from audit.querysets import AppendOnlyQuerySet, EventQuerySet, OrganizationQuerySet, SigningKeyQuerySet, refuse
 
 
 class AppendOnlyModel(models.Model):
@@ -99,6 +99,7 @@ class Event(AppendOnlyModel):
             models.UniqueConstraint(fields=["chain", "sequence"], name="event_sequence_is_unique"),
             models.CheckConstraint(condition=models.Q(effect__in=Effect.values), name="event_effect_is_known"),
         ]
+        permissions = [("export_event", "Can export the event log")]
         # Every full index slows each decision. Changes are few beside decisions, so their two indexes cost the hot path
         # nothing.
         indexes = [
@@ -124,7 +125,7 @@ class SigningKey(AppendOnlyModel):
     jwk = models.JSONField()
     first_used_at = models.DateTimeField()
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects = SigningKeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.key_id
@@ -150,3 +151,33 @@ class Checkpoint(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"checkpoint {self.number}"
+
+
+class Attestation(AppendOnlyModel):
+    """A signed statement about one thing, like the proof that nothing of a retired agent is left.
+
+    ``body`` holds the bytes that were signed; the other columns repeat it for queries.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization_id = models.UUIDField()
+    kind = models.TextField()
+    target_type = models.TextField()
+    target_id = models.TextField()
+    target_label = models.TextField(blank=True)
+    at = models.DateTimeField()
+    body = models.TextField()
+    hash = models.TextField()
+    key_id = models.TextField()
+    signature = models.TextField()
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization_id", "id"], name="attestation_by_organization"),
+            models.Index(fields=["organization_id", "target_type", "target_id"], name="attestation_by_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.target_label or self.target_id}"

@@ -1,6 +1,6 @@
-"""Verifies an exported log on any machine, without Django or a database: ``python -m audit.offline FILE [--key PUBLIC_KEY]``.
+"""Verifies an exported log or proof on any machine, without Django or a database: ``python -m audit.offline FILE [--key KEY]``.
 
-Without ``--key`` the checkpoints are verified against the key in the file itself: that finds accidents, and not a forger who
+Without ``--key`` the signatures are verified against the key in the file itself: that finds accidents, and not a forger who
 signed the whole file anew. Exit status: 0 whole, 1 broken, 2 not readable.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from audit import statements
 from audit.chain import BadKey, PublicKey, parse_canonical
 from audit.verification import Report, Verifier, describe
 
@@ -101,22 +102,43 @@ def _read_key(text: str) -> PublicKey:
         raise argparse.ArgumentTypeError(f"not an Ed25519 public key: {error}") from error
 
 
+def _proof(path: Path) -> bytes | None:
+    """Read the file if it is a proof, which is one short line; an exported log may be long and is read piece by piece."""
+    with path.open("rb") as file:
+        start = file.read(64)
+        return start + file.read() if statements.is_proof(start) else None
+
+
+def _say(verdict: statements.Verdict, trust: str, *, as_json: bool) -> int:
+    sys.stdout.write((statements.as_json(verdict) if as_json else "\n".join([*statements.describe(verdict), trust])) + "\n")
+    return 0 if verdict.genuine else 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify the file that the command line names, say what was found, and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m audit.offline", description="Verify an exported event log.")
-    parser.add_argument("file", type=Path, help="the exported log")
+    parser = argparse.ArgumentParser(prog="python -m audit.offline", description="Verify an exported event log or proof.")
+    parser.add_argument("file", type=Path, help="the exported log or proof")
     parser.add_argument("--key", type=_read_key, help="the only public key to trust: a file or text; PEM, JWK or base64")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
-    try:
-        report = verify_file(options.file, pinned=options.key)
-    except (NotAnExport, OSError) as error:
-        sys.stderr.write(f"{options.file}: {error}\n")
-        return 2
     pinned = options.key is not None
     trust = (
         "verified against the key given" if pinned else "verified against the key in the file itself, which proves no origin"
     )
+    try:
+        proof = _proof(options.file)
+        if proof is not None:
+            return _say(statements.verify_file(proof, pinned=options.key), trust, as_json=options.json)
+        report = verify_file(options.file, pinned=options.key)
+    except statements.NotAProof as error:
+        sys.stderr.write(f"{options.file} is no exported proof: {error}.\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"{options.file} cannot be read: {error.strerror or error}.\n")
+        return 2
+    except NotAnExport as error:
+        sys.stderr.write(f"{options.file}: {error}\n")
+        return 2
     if options.json:
         sys.stdout.write(json.dumps({**asdict(report), "whole": report.whole, "key_pinned": pinned}) + "\n")
     else:

@@ -88,6 +88,16 @@ class AppendOnlyQuerySet(OrganizationQuerySet[M]):
         refuse(self.model, "deleted")
 
 
+class SigningKeyQuerySet(AppendOnlyQuerySet[M]):
+    """Public keys; they belong to the installation, and are the same for everybody who may verify a log."""
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Keep all for whoever may read a log, and none for anybody else."""
+        if not user.is_active or user.organization_id is None or not user.has_perm("audit.view_event"):
+            return self.none()
+        return self.all()
+
+
 class EventQuerySet(AppendOnlyQuerySet[M]):
     """Events, read page by page along their ids, which are in the order of time."""
 

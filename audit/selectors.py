@@ -1,14 +1,18 @@
 """Reads the log for those who verify or export it: page by page, each record once, while others keep writing."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Sum
 
+from agentiam.kit.rounds import outcome
 from audit import encoding, keys
 from audit.chain import PublicKey, instant
+from audit.events import LOG_FOUND_BROKEN, LOG_VERIFIED
 from audit.models import Chain, Checkpoint, Event, SigningKey
 from audit.verification import Columns, Report, Verifier
 
@@ -88,6 +92,12 @@ def organizations_in_log() -> list[UUID]:
     return sorted(found)
 
 
+def records_in_log() -> int:
+    """Count the records of all organizations, as the heads of their chains say it; one query of a small table."""
+    total: int | None = Chain.objects.aggregate(total=Sum("last_sequence"))["total"]
+    return total or 0
+
+
 def _orphans(organization_id: UUID) -> list[tuple[UUID, UUID]]:
     """Chains that events name and that have no row, or one that says another organization; and the first event of each."""
     chain = Chain.objects.filter(id=OuterRef("chain_id"), organization_id=OuterRef("organization_id"))
@@ -105,6 +115,11 @@ def verify_organization(organization_id: UUID) -> Report:
     Each reading comes after those that it must not be behind: what checkpoints and records say is in the heads read after them.
     Raises BadKey when there is no key to trust.
     """
+    return outcome(verifying(organization_id))
+
+
+def verifying(organization_id: UUID) -> Generator[int, None, Report]:
+    """Verify as ``verify_organization`` does, step by step: yields after each page how many records it had."""
     organization = str(organization_id)
     verifier = Verifier(organization, keys=public_keys(), trusted=keys.trusted_key_ids(), parse=encoding.parse)
     sworn = dict(Chain.objects.for_organization(organization_id).values_list("id", "sworn_sequence"))
@@ -127,10 +142,30 @@ def verify_organization(organization_id: UUID) -> Report:
             sworn_sequence=sworn.get(head.id, 0),
         )
     for head in heads:
-        _feed(verifier, head.id, to_sequence=max(head.last_sequence, ends.get(head.id, 0)))
+        yield from _feed(verifier, head.id, to_sequence=max(head.last_sequence, ends.get(head.id, 0)))
     for chain_id, event_id in _orphans(organization_id):
         verifier.orphan(chain=str(chain_id), event=str(event_id))
     return verifier.report()
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the last look at a log found, and when that was; ``findings`` counts what is wrong."""
+
+    at: datetime
+    whole: bool
+    records: int
+    findings: int
+
+
+def last_verification(organization_id: UUID) -> Verification | None:
+    """Answer what the clock found when it last verified an organization's log; None when it never did. One query."""
+    results = Event.objects.for_organization(organization_id).changes().of_types([LOG_VERIFIED.name, LOG_FOUND_BROKEN.name])
+    event = results.newest_first().first()
+    if event is None:
+        return None
+    seen = json.loads(event.body)["data"]
+    return Verification(event.at, event.type == LOG_VERIFIED.name, seen["records"], seen.get("findings", 0))
 
 
 def _last_sequence(chain_id: UUID) -> int:
@@ -138,6 +173,12 @@ def _last_sequence(chain_id: UUID) -> int:
     return last or 0
 
 
-def _feed(verifier: Verifier, chain_id: UUID, *, to_sequence: int) -> None:
+def _feed(verifier: Verifier, chain_id: UUID, *, to_sequence: int) -> Iterator[int]:
+    fed = 0
     for record in records_of_chain(chain_id, to_sequence=to_sequence):
         verifier.record(record.stored, stored_hash=record.hash, columns=record.columns)
+        fed += 1
+        if fed == _PAGE:
+            yield fed
+            fed = 0
+    yield fed

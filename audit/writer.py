@@ -13,17 +13,18 @@ import secrets
 import threading
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from agentiam.kit.measures import measures
 from audit import services, store
 from audit.encoding import Draft, Head
 from audit.events import event_type
@@ -44,6 +45,11 @@ from audit.submissions import (
 __all__ = ["Draft", "Fence", "GroupCommitWriter", "Outcome", "RecordUnavailable", "Recorded", "Stale", "get_writer"]
 
 log = logging.getLogger(__name__)
+
+_WAITING: Final = measures.gauge("audit_queue_records")
+_BATCHES: Final = measures.histogram("audit_batch_records", (1, 2, 5, 10, 20, 50, 100, 200, 500))
+_RECORDED: Final = {effect: measures.counter("decisions", effect=effect) for effect in ("allow", "deny", "escalate")}
+_UNRECORDED: Final = measures.counter("decisions_unrecorded")
 
 Fence = Callable[[Any, set[UUID]], dict[UUID, int]]
 
@@ -164,6 +170,7 @@ class GroupCommitWriter:
             else:
                 self._queue.append(submission)
                 self._queued_drafts += size
+                _WAITING.set(self._queued_drafts)
                 if self._idle:
                     self._idle = False
                     self._ready.notify()
@@ -206,6 +213,7 @@ class GroupCommitWriter:
                 if not submission.settled:
                     batch.append(submission)
             self._queued_drafts -= size
+            _WAITING.set(self._queued_drafts)
             self._writing = batch
             return batch
 
@@ -239,6 +247,7 @@ class GroupCommitWriter:
                 self._forget()
                 return error
             self._heads.update(plan.heads)
+            _count(plan)
             self._settle(plan.results)
             return None
 
@@ -296,6 +305,7 @@ class GroupCommitWriter:
             for submission in fresh:
                 submission.settled = True
             self._committing = False
+        _UNRECORDED.add(len(fresh))
         deliver((submission, refusal) for submission in fresh)
 
     def _watch(self, stopped: threading.Event) -> None:
@@ -315,6 +325,8 @@ class GroupCommitWriter:
             if results:
                 self._queue = deque(submission for submission in self._queue if not submission.settled)
                 self._queued_drafts = sum(len(submission.drafts) for submission in self._queue)
+                _WAITING.set(self._queued_drafts)
+                _UNRECORDED.add(len(results))
         deliver(results)
 
     def _checkpoint_step(self) -> None:
@@ -331,6 +343,16 @@ class GroupCommitWriter:
                 # The database is gone for the others as well; one organization's trouble must not keep theirs waiting.
                 self._due.clear()
             self._forget()
+
+
+def _count(plan: Plan) -> None:
+    """Count a batch that is durable: each decision once, whoever asked for it and however often it was made anew."""
+    if not plan.rows:
+        return
+    _BATCHES.observe(len(plan.rows))
+    for effect, number in Counter(row[12] for row in plan.rows).items():
+        if effect in _RECORDED:
+            _RECORDED[effect].add(number)
 
 
 def _reset_after_fork(writer: GroupCommitWriter) -> None:

@@ -41,14 +41,26 @@ TRANSITIONS: Final = MappingProxyType(
 )
 
 
+_DONE: Final = MappingProxyType(
+    {
+        Event.REGISTER: "registered",
+        Event.ACTIVATE: "activated",
+        Event.SUSPEND: "suspended",
+        Event.RESUME: "resumed",
+        Event.RETIRE: "retired",
+    }
+)
+
+
 def next_state(state: State, event: Event) -> State:
     """Look up where an event leads; raises IllegalTransition when the state does not know the event."""
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        possible = sorted(known.value for origin, known in TRANSITIONS if origin is state)
-        remedy = f"A {state} agent can: {', '.join(possible)}." if possible else f"A {state} agent stays so."
-        raise IllegalTransition(f"A {state} agent cannot {event}.", remedy=remedy) from None
+        subject = f"{'An' if state is State.ACTIVE else 'A'} {state} agent"
+        possible = sorted(_DONE[known] for origin, known in TRANSITIONS if origin is state)
+        remedy = f"{subject} can be: {', '.join(possible)}." if possible else f"{subject} stays so."
+        raise IllegalTransition(f"{subject} cannot be {_DONE[event]}.", remedy=remedy) from None
 
 
 def sources(event: Event) -> tuple[State, ...]:

@@ -5,7 +5,7 @@ from the tables with real foreign keys. Guardian's own shortcuts are not used: t
 """
 
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 from django.apps import apps
@@ -50,6 +50,12 @@ def _agents() -> "AgentQuerySet[Any]":
     return agents
 
 
+def _blueprints() -> "BlueprintQuerySet[Any]":
+    """Reach the blueprints from the querysets of other tables."""
+    blueprints: BlueprintQuerySet[Any] = apps.get_model("directory", "Blueprint").objects.all()
+    return blueprints
+
+
 class ScopedQuerySet(models.QuerySet[M]):
     """Rows that belong to one organization."""
 
@@ -62,11 +68,33 @@ class ScopedQuerySet(models.QuerySet[M]):
         scoped = self.in_organization(user.organization_id)
         if user.has_perm(self.view_permission):
             return scoped
-        return scoped.filter(self._own(user))
+        # An application has no account, and no right over an organization.
+        own = self._own(user) if isinstance(user, models.Model) else self._of_application(user)
+        return scoped.filter(own)
+
+    def permitting(self, user: Any, right: str) -> Self:
+        """Keep, of what an account may see, that on which it has a right, like ``operate_agent``; entrances check no other way.
+
+        A right comes with a console role or a model permission, for everything; or with what the account is to the row.
+        """
+        visible = self.visible_to(user)
+        if isinstance(user, AnonymousUser) or user.has_perm(f"{self.model._meta.app_label}.{right}"):  # noqa: SLF001  (Django's documented name)
+            return visible
+        if not isinstance(user, models.Model):
+            return visible.none()
+        return visible.filter(self._holding(user, right))
 
     def in_organization(self, organization_id: UUID) -> Self:
         """Keep the rows of one organization."""
         return self.filter(organization_id=organization_id)
+
+    def _of_application(self, caller: Any) -> Q:
+        """Say which rows an application sees that calls with its own key: none, unless they are its own."""
+        return Q(pk__in=[])
+
+    def _holding(self, user: Any, right: str) -> Q:
+        """Say on which rows an account has a right without having it for the whole organization."""
+        return Q(pk__in=[])
 
     def _all(self) -> Self:
         """Start anew from the whole table."""
@@ -77,7 +105,12 @@ class ScopedQuerySet(models.QuerySet[M]):
         raise NotImplementedError
 
     def _permitted(self, user: Any, *codenames: str) -> Q:
-        """Say on which rows an account, or a team that it is in, has one of these object permissions."""
+        """Say on which rows a person, or a team that they are in, has one of these object permissions.
+
+        A row for an agent's account gives nothing: what an agent may do here comes from what it is, and not from who was lax.
+        """
+        if not user.is_person:
+            return Q(pk__in=[])
         name = self.model.__name__.lower()
         rows = self._all()
         own = rows.filter(**{f"{name}userpermission__user": user, f"{name}userpermission__permission__codename__in": codenames})
@@ -98,6 +131,11 @@ class OrganizationQuerySet(models.QuerySet[M]):
         if isinstance(user, AnonymousUser) or not user.is_active:
             return self.none()
         return self.filter(pk=user.organization_id)
+
+    def permitting(self, user: Any, right: str) -> Self:
+        """Keep the account's own organization, if it has a right like ``change_organization``."""
+        visible = self.visible_to(user)
+        return visible if isinstance(user, AnonymousUser) or user.has_perm(f"directory.{right}") else visible.none()
 
     def active(self) -> Self:
         """Keep those that are not suspended."""
@@ -148,6 +186,10 @@ class UserManager(BaseUserManager[M]):
         """Keep what an account may see; as the queryset's."""
         return self.get_queryset().visible_to(user)
 
+    def permitting(self, user: Any, right: str) -> UserQuerySet[M]:
+        """Keep the accounts on which an account has a right; as the queryset's."""
+        return self.get_queryset().permitting(user, right)
+
     def in_organization(self, organization_id: UUID) -> UserQuerySet[M]:
         """Keep the accounts of one organization."""
         return self.get_queryset().in_organization(organization_id)
@@ -169,6 +211,10 @@ class TeamQuerySet(ScopedQuerySet[M]):
     """Teams."""
 
     view_permission = "directory.view_team"
+
+    def _holding(self, user: Any, right: str) -> Q:
+        """The teams one has the right on."""
+        return self._permitted(user, right)
 
     def _own(self, user: Any) -> Q:
         """The teams one is in, those around them, and those one has a right on."""
@@ -192,6 +238,15 @@ class BlueprintQuerySet(ScopedQuerySet[M]):
         """The blueprints one has a right on."""
         return self._permitted(user, "view_blueprint", "use_blueprint", "manage_blueprint")
 
+    def _holding(self, user: Any, right: str) -> Q:
+        """The blueprints one has the right on; who may change one may also use it."""
+        return self._permitted(user, right, "manage_blueprint")
+
+
+_AGENT_RIGHTS: Final = ("view_agent", "operate_agent", "manage_agent", "approve_agent", "grant_agent", "run_agent")
+_RIGHTS_OF_OWNERS: Final = frozenset({"operate_agent", "manage_agent", "run_agent"})
+_RIGHTS_OF_SPONSORS: Final = frozenset({"operate_agent", "approve_agent"})
+
 
 class AgentQuerySet(ScopedQuerySet[M]):
     """Agents."""
@@ -202,19 +257,33 @@ class AgentQuerySet(ScopedQuerySet[M]):
         """The agents one answers for or has a right on; for an agent, itself and those that it spawned."""
         itself = self._all().filter(user=user)
         return (
-            Q(owner=user)
-            | Q(sponsor=user)
-            | Q(sponsor_team__group__in=user.groups.all())
+            self._keyed(owner=user)
+            | self._keyed(sponsor=user)
+            | self._keyed(sponsor_team__group__in=user.groups.all())
             | Q(pk__in=Descendants(itself))
-            | self._permitted(user, "view_agent", "operate_agent", "manage_agent", "approve_agent", "grant_agent")
+            | self._permitted(user, *_AGENT_RIGHTS)
         )
 
-    def manageable_by(self, user: Any) -> Self:
-        """Keep the agents that an account owns or may change, out of those that it sees."""
-        visible = self.visible_to(user)
-        if isinstance(user, AnonymousUser) or user.has_perm("directory.manage_agent"):
-            return visible
-        return visible.filter(Q(owner=user) | self._permitted(user, "manage_agent"))
+    def _holding(self, user: Any, right: str) -> Q:
+        """The agents one was given the right on, and those to which one is what brings the right with it.
+
+        An agent may run and spawn as itself; nothing lets it change, resume or grant to itself.
+        """
+        held = self._permitted(user, right)
+        if right in _RIGHTS_OF_OWNERS:
+            held |= self._keyed(owner=user)
+        if right in _RIGHTS_OF_SPONSORS:
+            held |= self._keyed(sponsor=user) | self._keyed(sponsor_team__group__in=user.groups.all())
+        if right == "run_agent":
+            held |= self._keyed(user=user)
+        return held
+
+    def _keyed(self, **terms: Any) -> Q:
+        """Name by their keys the agents that meet some terms, each of which an index answers.
+
+        As alternatives of one condition they would be tried on every agent of the organization, row by row.
+        """
+        return Q(pk__in=self._all().filter(**terms).order_by().values("pk"))
 
     def active(self) -> Self:
         """Keep those whose own state is active; see ``effectively_active`` for those that may do anything."""
@@ -248,6 +317,10 @@ class RunQuerySet(ScopedQuerySet[M]):
         """The runs of the agents one sees, and those on one's own behalf."""
         return Q(on_behalf_of=user) | Q(agent__in=_agents().visible_to(user))
 
+    def _holding(self, user: Any, right: str) -> Q:
+        """The runs of the agents as which one may run."""
+        return Q(agent__in=_agents().permitting(user, "run_agent"))
+
     def live(self, at: datetime) -> Self:
         """Keep those that have neither ended nor are over by the clock."""
         return self.filter(ended_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
@@ -268,4 +341,54 @@ class CredentialQuerySet(CredentialRecordQuerySet[M]):
 
     def _own(self, user: Any) -> Q:
         """The credentials of the agents one manages."""
-        return Q(agent__in=_agents().manageable_by(user))
+        return Q(agent__in=_agents().permitting(user, "manage_agent"))
+
+    def _holding(self, user: Any, right: str) -> Q:
+        """Who may change an agent issues, rotates and revokes its credentials."""
+        return self._own(user)
+
+
+class PersonKeyQuerySet(CredentialRecordQuerySet[M]):
+    """Keys of people."""
+
+    view_permission = "directory.view_personkey"
+
+    def _own(self, user: Any) -> Q:
+        """One's own keys."""
+        return Q(user=user)
+
+    def _holding(self, user: Any, right: str) -> Q:
+        """One's own keys."""
+        return self._own(user)
+
+
+class OnboardingTokenQuerySet(CredentialRecordQuerySet[M]):
+    """Tokens with which pipelines register agents."""
+
+    view_permission = "directory.view_onboardingtoken"
+
+    def _own(self, user: Any) -> Q:
+        """The tokens of the blueprints one manages, and those for whose agents one answers."""
+        return Q(owner=user) | Q(blueprint__in=_blueprints().permitting(user, "manage_blueprint"))
+
+    def _holding(self, user: Any, right: str) -> Q:
+        """The same: whoever answers for the agents may end the token."""
+        return self._own(user)
+
+
+class InvitationQuerySet(ScopedQuerySet[M]):
+    """Invitations."""
+
+    view_permission = "directory.view_invitation"
+
+    def _own(self, user: Any) -> Q:
+        """Those that one sent."""
+        return Q(invited_by=user)
+
+    def _holding(self, user: Any, right: str) -> Q:
+        """Those that one sent."""
+        return self._own(user)
+
+    def open(self, at: datetime) -> Self:
+        """Keep those that can still be accepted."""
+        return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=at)

@@ -9,12 +9,14 @@ the fence refuses them as well, because revisions only ever grow.
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from agentiam.kit.measures import measures
 from directory.models import Organization, PolicyChange
 from directory.services.revisions import CHANGES_KEPT, EVERYTHING, SHARED
 from permissions.engine.authority import MAX_GENERATIONS
@@ -25,6 +27,8 @@ from permissions.selectors import Shared, principal_facts, resource_facts, run_f
 _MAX_KNOWN: Final = 300_000
 _FOREIGN: Final = "agent/spiffe://"
 _RESOURCE: Final = "resource/"
+_WHOLE: Final = measures.counter("worlds_renewed", how="whole")
+_PARTLY: Final = measures.counter("worlds_renewed", how="partly")
 
 
 class OrganizationGone(LookupError):
@@ -81,7 +85,10 @@ class Known:
         return None
 
 
-def _known(organization: Organization, shared: Shared, former: Known | None = None) -> Known:
+def known_of(
+    organization: Organization, shared: Shared, former: Known | None = None, *, registered: frozenset[str] | None = None
+) -> Known:
+    """Make a world of what is shared, with what of a former one still holds; ``registered`` None asks the database."""
     principals = {} if former is None else former.principals
     resources = {} if former is None else former.resources
     runs = {} if former is None else former.runs
@@ -101,7 +108,8 @@ def _known(organization: Organization, shared: Shared, former: Known | None = No
         resources=resources,
         runs=runs,
     )
-    registered = _registered(organization) if former is None else former.registered
+    if registered is None:
+        registered = _registered(organization) if former is None else former.registered
     return Known(world, shared, principals, resources, runs, registered, {} if former is None else former.partners)
 
 
@@ -163,11 +171,13 @@ class Worlds:
         return bool(known.partners) and _revisions(pk__in=list(known.partners)) != known.partners
 
     def _renewed(self, organization: Organization, known: Known | None) -> Known:
-        if known is None or self._partner_changed(known):
-            return _known(organization, shared_facts(organization))
-        touched = _touched(organization, known.world.revision)
-        if touched is None or EVERYTHING in touched:
-            return _known(organization, shared_facts(organization))
+        touched = None
+        if known is not None and not self._partner_changed(known):
+            touched = _touched(organization, known.world.revision)
+        if known is None or touched is None or EVERYTHING in touched:
+            _WHOLE.add()
+            return known_of(organization, shared_facts(organization))
+        _PARTLY.add()
         shared = shared_facts(organization) if SHARED in touched else known.shared
         # With what is shared trusts may have changed, and with them who is a partner's agent.
         gone = _FOREIGN if SHARED in touched else "\0"
@@ -181,7 +191,18 @@ class Worlds:
             runs={key: facts for key, facts in runs.items() if key[0] not in touched},
             registered=_registered(organization) if moved else known.registered,
         )
-        return _known(organization, shared, kept)
+        return known_of(organization, shared, kept)
+
+
+@cache
+def worlds_of_process() -> Worlds:
+    """Give the worlds that everybody in this process shares."""
+    return Worlds()
+
+
+def worlds_here() -> Worlds:
+    """Give the process's worlds, or within a transaction new ones: nobody else may ever see what is not committed yet."""
+    return Worlds() if connection.in_atomic_block else worlds_of_process()
 
 
 def _revisions(**chosen: Any) -> dict[UUID, int]:

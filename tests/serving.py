@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
-from django.conf import settings
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests import migrated
+from tests.migrated import ROOT
 
 
 def free_port() -> int:
@@ -39,6 +38,7 @@ class Served:
     url: str
     process: subprocess.Popen[bytes] | None = None
     workers: int = 1
+    program: tuple[str, ...] = (str(ROOT / "manage.py"),)
     keys: dict[str, str] = field(default_factory=dict, repr=False)
     console: subprocess.Popen[str] | None = None
 
@@ -65,7 +65,7 @@ class Served:
         host, port = self.url.removeprefix("http://").split(":")
         command = [
             sys.executable,
-            str(ROOT / "manage.py"),
+            *self.program,
             "serve",
             "--host",
             host,
@@ -131,33 +131,24 @@ class Served:
         return httpx.post(f"{self.url}{path}", json=body, headers=sent, timeout=30)
 
 
-def _database(name: str) -> tuple[str, str]:
-    """Give a database's URL, making it where the suite runs on PostgreSQL."""
-    chosen = settings.DATABASES["default"]
-    if "postgresql" not in chosen["ENGINE"]:
-        return "", ""
-    user = f"{chosen['USER']}:{chosen['PASSWORD']}" if chosen["PASSWORD"] else chosen["USER"]
-    server = f"postgres://{user}@{chosen['HOST']}:{chosen['PORT'] or 5432}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return f"{server}/{name}", f"{server}/postgres"
-
-
 @contextmanager
-def served(directory: Path, *, workers: int = 1, serve: bool = True) -> Iterator[Served]:
-    """Set up a copy of its own, serve it, and clear it away."""
+def served(directory: Path, *, workers: int = 1, serve: bool = True, jobs: str = "none") -> Iterator[Served]:
+    """Set up a copy of its own, serve it, and clear it away; it runs jobs only if ``jobs`` says how."""
     name = f"served_{uuid.uuid4().hex[:16]}"
-    url, maintenance = _database(name)
+    if migrated.on_postgresql():
+        migrated.copy_to_database(name)
+    else:
+        migrated.copy_to_file(directory / "var" / "agentiam.sqlite3")
     address = f"http://127.0.0.1:{free_port()}"
     environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith(("AGENTIAM_", "DATABASE_", "COV_"))},
+        **migrated.clean_environment(),
         "AGENTIAM_DATA_DIR": str(directory / "var"),
         "AGENTIAM_BASE_URL": address,
-        **({"DATABASE_URL": url} if url else {}),
+        "AGENTIAM_JOBS": jobs,
+        **({"DATABASE_URL": f"{migrated.server()}/{name}"} if migrated.on_postgresql() else {}),
     }
     copy = Served(directory, environment, address, workers=workers)
     try:
-        copy.manage("migrate", "--verbosity", "0")
         if serve:
             copy.start()
         yield copy
@@ -167,6 +158,5 @@ def served(directory: Path, *, workers: int = 1, serve: bool = True) -> Iterator
             copy.console.wait()
         if copy.process is not None:
             copy.stop(signal.SIGKILL)
-        if maintenance:
-            with psycopg.connect(maintenance, autocommit=True) as connection:
-                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        if migrated.on_postgresql():
+            migrated.execute("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=name)

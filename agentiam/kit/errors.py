@@ -1,4 +1,4 @@
-"""The three ways in which a service refuses; every refusal in the product derives from one of them."""
+"""The ways in which a service refuses; every refusal in the product derives from one of them."""
 
 
 class Refusal(Exception):
@@ -20,3 +20,12 @@ class NotAllowed(Refusal):
 
 class Conflict(Refusal):
     """The change contradicts what is already there, or breaks a rule of the data."""
+
+
+class Invalid(Conflict):
+    """A value is not as it must be, and would not be whoever sent it whenever.
+
+    ``field`` is the name of the argument that is wrong, where it is one and known.
+    """
+
+    field: str = ""

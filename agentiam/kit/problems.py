@@ -9,9 +9,12 @@ from typing import Any, Final
 CONTENT_TYPE: Final = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Problem(Exception):
-    """An error as a client sees it; ``kind`` is the last part of its type URN."""
+    """An error as a client sees it; ``kind`` is the last part of its type URN.
+
+    Not frozen, although nobody changes it: Python writes the traceback onto an exception on its way.
+    """
 
     status: int
     kind: str

@@ -6,14 +6,24 @@ row, and the checksum tells a typing error (or a scanner's false hit) from a key
 
 import hashlib
 import hmac
+import re
 import secrets
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-PREFIXES: Final = {"agent": "aia", "application": "aip", "person": "aiu"}
+PREFIXES: Final = {
+    "agent": "aia",
+    "application": "aip",
+    "person": "aiu",
+    "onboarding": "aio",
+    "access": "aat",
+    "refresh": "aar",
+    "code": "aac",
+}
 
+_PLAIN: Final = re.compile(r"[0-9A-Za-z_]+")
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PUBLIC_LENGTH: Final = 16
 _SECRET_LENGTH: Final = 43
@@ -60,7 +70,7 @@ def make_token(prefix: str) -> Token:
 def split_token(text: str) -> Token:
     """Take a key apart and check its checksum; raises MalformedToken, never naming the text."""
     parts = text.split("_")
-    if len(parts) != 3 or parts[0] not in PREFIXES.values() or not text.isascii():
+    if len(parts) != 3 or parts[0] not in PREFIXES.values() or not _PLAIN.fullmatch(text):
         raise MalformedToken("not a key of this system")
     prefix, public_id, tail = parts
     if len(public_id) != _PUBLIC_LENGTH or len(tail) != _SECRET_LENGTH + _CHECKSUM_LENGTH:

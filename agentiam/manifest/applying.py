@@ -95,7 +95,9 @@ def _guarded(source: Source, path: Path, run: Callable[[Any], object], hand: Han
         run(hand)
     except Refusal as refusal:
         message = f"{refusal.message} {refusal.remedy}".strip()
-        raise Refused(source.mistake(path, message)) from refusal
+        # A step for what a section does not list has the section alone for its path.
+        listed = len(path) > 1 or path == ("organization",)
+        raise Refused(source.mistake(path, message) if listed else source.absent(path, message)) from refusal
 
 
 def _issue_keys(source: Source, plan: Plan, hand: Hand) -> dict[str, str]:

@@ -23,6 +23,7 @@ DataClass = Literal["public", "internal", "personal", "sensitive", "secret"]
 AttributeType = Literal["string", "int", "double", "bool", "timestamp", "duration", "list<string>", "list<int>", "list<double>"]
 Use = Annotated[bool, Meta(description="The holder may do it.")]
 HandOn = Annotated[bool, Meta(description="The holder may hand it on.")]
+ConsoleRole = Literal["security_administrator", "approver", "owner", "auditor", "developer"]
 DataClasses = Annotated[list[DataClass], Meta(min_length=1)]
 
 
@@ -40,6 +41,9 @@ class Organization(Part, kw_only=True):
     subject_types: Annotated[
         dict[str, Literal["user", "agent"]], Meta(description="Other names for user and agent on the wire.")
     ] = {}
+    discoverable: Annotated[
+        bool, Meta(description="Whether other organizations here find it by its slug, to propose a trust.")
+    ] = False
 
 
 class Team(Part, kw_only=True):
@@ -61,6 +65,9 @@ class Person(Part, kw_only=True):
     ] = ""
     email: Annotated[str, Meta(max_length=254)] = ""
     attributes: Annotated[dict[str, Any], Meta(description="What conditions can read as user.NAME.")] = {}
+    console_roles: Annotated[
+        list[ConsoleRole] | None, Meta(description="What they are here for in the console; null leaves it as it is.")
+    ] = None
     active: Annotated[bool, Meta(description="Whether the account is open.")] = True
 
 
@@ -90,6 +97,16 @@ class Application(Part, kw_only=True):
     audience: Annotated[str, Meta(max_length=500, description="The URI that tokens for it are made out to.")] = ""
     state: Literal["active", "suspended"] = "active"
     believes: Believes = field(default_factory=Believes)
+    requires_tokens: Annotated[bool, Meta(description="Answer it about an agent only with a token that the agent gave it.")] = (
+        False
+    )
+    token_format: Annotated[Literal["jwt", "reference"], Meta(description="Whether its tokens are signed, or looked up.")] = (
+        "jwt"  # noqa: S105  (a name)
+    )
+    token_algorithm: Annotated[Literal["ES256", "EdDSA", "RS256"], Meta(description="What its tokens are signed with.")] = (
+        "ES256"  # noqa: S105  (a name)
+    )
+    token_seconds: Annotated[int, Meta(ge=30, le=3600, description="How long a token for it lasts.")] = 300
     resource_types: list[ResourceType] = []
 
 
@@ -174,6 +191,10 @@ class Blueprint(Part, kw_only=True):
     sign_offs: Annotated[int, Meta(ge=0, le=32767, description="How many people must agree to an onboarding.")] = 0
     credentials: CredentialTerms = field(default_factory=CredentialTerms)
     spawn: SpawnTerms = field(default_factory=SpawnTerms)
+    suspend_at_risk: Annotated[
+        Annotated[int, Meta(ge=1, le=100)] | None,
+        Meta(description="The risk at which an agent of it is suspended at once; null for never."),
+    ] = None
 
 
 class Hashes(Part, kw_only=True):

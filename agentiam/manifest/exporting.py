@@ -68,4 +68,5 @@ def _spoken(name: str, default: str) -> str:
 
 def _person(person: documents.Person, organization: documents.Organization) -> documents.Person:
     default = f"{person.id}@{organization.slug}"
-    return replace(person, name=_spoken(person.name, person.id), username=_spoken(person.username, default))
+    said = {"name": _spoken(person.name, person.id), "username": _spoken(person.username, default)}
+    return replace(person, **said, console_roles=person.console_roles or None)

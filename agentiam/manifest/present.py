@@ -86,17 +86,12 @@ class Present:
 
 def read_present(slug: str, *, now: datetime) -> Present:
     """Read an organization; a fixed number of queries."""
-    present = Present(organization=Organization.objects.filter(slug=slug).first())
-    if present.organization is None:
+    organization = Organization.objects.filter(slug=slug).first()
+    present = Present(organization=organization)
+    if organization is None:
         return present
-    organization = present.organization
-    present.described = documents.Organization(
-        slug=organization.slug,
-        name=organization.name,
-        trust_domain=organization.trust_domain,
-        time_zone=organization.time_zone,
-        subject_types=organization.subject_types,
-    )
+    fields = documents.Organization.__struct_fields__
+    present.described = documents.Organization(**{name: getattr(organization, name) for name in fields})
     _read_directory(present, organization)
     _read_catalogue(present, organization)
     _read_agents(present, organization)
@@ -115,6 +110,7 @@ def _read_directory(present: Present, organization: Organization) -> None:
             username=user.username,
             email=user.email,
             attributes=user.attributes,
+            console_roles=sorted(user.console_roles),
             active=user.is_active,
         )
     teams = Team.objects.in_organization(organization.pk).select_related("parent").prefetch_related("members")
@@ -151,6 +147,10 @@ def _read_catalogue(present: Present, organization: Organization) -> None:
                 resource_properties=application.believes_resource_properties,
                 subject_properties=application.believes_subject_properties,
             ),
+            requires_tokens=application.requires_tokens,
+            token_format=application.token_format,  # type: ignore[arg-type]  # as above
+            token_algorithm=application.token_algorithm,  # type: ignore[arg-type]  # its choices
+            token_seconds=application.token_seconds,
             resource_types=of_application[application.pk],
         )
     for resource in Resource.objects.in_organization(organization.pk).select_related("type", "parent__type"):
@@ -193,6 +193,7 @@ def _blueprint(row: Blueprint, roles: list[str]) -> documents.Blueprint:
         sign_offs=row.sign_offs,
         credentials=documents.CredentialTerms(methods=row.credential_methods, days=row.credential_days),
         spawn=documents.SpawnTerms(depth=row.spawn_depth, children=row.spawn_children, seconds=row.spawn_seconds),
+        suspend_at_risk=row.suspend_at_risk,
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, BinaryIO, Final, NoReturn
@@ -96,6 +96,11 @@ class Source:
         part, within = self.origin(path)
         return part.place(within, key=key)
 
+    def absent(self, path: Path, message: str) -> Mistake:
+        """Say what is wrong with something because it is not there: in a section, and at no line of it."""
+        part, within = self.origin(path)
+        return Mistake(place=Place(part.place(within).file, 0, 0), message=message, path=path_text(within))
+
     def mistake(self, path: Path, message: str, *, key: bool = False, place: Place | None = None) -> Mistake:
         """Say what is wrong with a value."""
         part, within = self.origin(path)
@@ -103,9 +108,14 @@ class Source:
         return Mistake(place=place, message=message, path=path_text(within), excerpt=excerpt(part.text, place))
 
 
-def read_manifest(location: str, *, stdin: BinaryIO | None = None) -> Source:
-    """Read a file, ``-`` for the standard input, or every .yaml, .yml and .json of a directory; raises Unusable."""
+def read_manifest(location: str, *, stdin: BinaryIO | None = None, fill: Callable[[bytes], bytes] | None = None) -> Source:
+    """Read a file, ``-`` for the standard input, or every .yaml, .yml and .json of a directory; raises Unusable.
+
+    ``fill`` fills in what the files leave open, before anything is read.
+    """
     files = [("-", stdin.read(LARGEST + 1))] if location == "-" and stdin is not None else _files(FilePath(location))
+    if fill is not None:
+        files = [(name, fill(content)) for name, content in files]
     size = sum(len(content) for _, content in files)
     if size > LARGEST:
         _refuse(location, f"This is more than {LARGEST // 1_000_000} MB.")

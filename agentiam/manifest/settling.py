@@ -54,8 +54,8 @@ def utc(instant: datetime | None) -> datetime | None:
 
 
 def settled_person(person: Person) -> Person:
-    """Fill in the name."""
-    return replace(person, name=person.name or person.id)
+    """Fill in the name; console roles are a set."""
+    return replace(person, name=person.name or person.id, console_roles=_set_or_none(person.console_roles))
 
 
 def settled_team(team: Team) -> Team:

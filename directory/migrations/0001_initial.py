@@ -330,6 +330,11 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policy_changes', to='directory.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'revision'), name='policychange_revision_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Run',
@@ -345,6 +350,13 @@ class Migration(migrations.Migration):
                 ('on_behalf_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs_for', to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='directory.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('agent', 'task_id'), name='run_one_live_a_task'),
+                    models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='run_ends_after_start'),
+                    models.CheckConstraint(condition=models.Q(('task_id', ''), _negated=True), name='run_has_a_task'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SignOff',
@@ -355,6 +367,11 @@ class Migration(migrations.Migration):
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sign_offs', to='directory.agent')),
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('agent', 'person'), name='signoff_once_a_person'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Team',
@@ -369,6 +386,10 @@ class Migration(migrations.Migration):
                 ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='directory.team')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'external_id'), name='team_external_id_once'),
+                    models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='team_not_its_own_parent'),
+                ],
                 'permissions': [('manage_team', 'Can manage the team')],
             },
         ),
@@ -456,6 +477,7 @@ class Migration(migrations.Migration):
                 ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
             ],
             options={
+                'unique_together': {('group', 'permission', 'content_object')},
                 'abstract': False,
             },
         ),
@@ -468,6 +490,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'unique_together': {('user', 'permission', 'content_object')},
                 'abstract': False,
             },
         ),
@@ -551,34 +574,6 @@ class Migration(migrations.Migration):
             model_name='user',
             constraint=models.CheckConstraint(condition=models.Q(('kind', 'person'), models.Q(('is_staff', False), ('is_superuser', False)), _connector='OR'), name='user_agent_has_no_staff_rights'),
         ),
-        migrations.AddConstraint(
-            model_name='policychange',
-            constraint=models.UniqueConstraint(fields=('organization', 'revision'), name='policychange_revision_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('agent', 'task_id'), name='run_one_live_a_task'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='run_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('task_id', ''), _negated=True), name='run_has_a_task'),
-        ),
-        migrations.AddConstraint(
-            model_name='signoff',
-            constraint=models.UniqueConstraint(fields=('agent', 'person'), name='signoff_once_a_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='team',
-            constraint=models.UniqueConstraint(fields=('organization', 'external_id'), name='team_external_id_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='team',
-            constraint=models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='team_not_its_own_parent'),
-        ),
         migrations.AddIndex(
             model_name='agent',
             index=models.Index(fields=['organization', 'state'], name='agent_by_state'),
@@ -610,13 +605,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='agent',
             constraint=models.CheckConstraint(condition=models.Q(('purpose', ''), _negated=True), name='agent_has_a_purpose'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='teamgrouppermission',
-            unique_together={('group', 'permission', 'content_object')},
-        ),
-        migrations.AlterUniqueTogether(
-            name='teamuserpermission',
-            unique_together={('user', 'permission', 'content_object')},
         ),
     ]

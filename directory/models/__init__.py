@@ -10,7 +10,8 @@ from directory.models.access import (
 )
 from directory.models.agent import Agent, SignOff
 from directory.models.blueprint import Blueprint
-from directory.models.credential import Credential, CredentialRecord
+from directory.models.credential import Credential, CredentialRecord, OnboardingToken, PersonKey, Scope
+from directory.models.invitation import Invitation
 from directory.models.organization import Organization, PolicyChange
 from directory.models.run import Run
 from directory.models.team import Team
@@ -25,9 +26,13 @@ __all__ = [
     "BlueprintUserPermission",
     "Credential",
     "CredentialRecord",
+    "Invitation",
+    "OnboardingToken",
     "Organization",
+    "PersonKey",
     "PolicyChange",
     "Run",
+    "Scope",
     "SignOff",
     "Team",
     "TeamGroupPermission",

@@ -69,11 +69,18 @@ class Agent(models.Model):
     depth = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Generations below the root.")
     state = models.CharField(max_length=10, choices=_STATES, default=State.PENDING.value)
     ownerless = models.BooleanField(default=False, help_text="Latched when the owner leaves, until somebody takes over.")
+    review_needed = models.BooleanField(
+        default=False, help_text="Latched when its model, charter or tools changed, until a person has looked at it again."
+    )
+    predecessor = models.ForeignKey("self", on_delete=models.PROTECT, related_name="successors", null=True, blank=True)
+    publishes_card = models.BooleanField(default=False, help_text="Show an A2A agent card to everybody.")
+    card = models.JSONField(default=dict, blank=True, help_text="What its A2A card says besides the profile.")
     expires_at = models.DateTimeField(null=True, blank=True)
+    dormant_since = models.DateTimeField(null=True, blank=True, editable=False, help_text="When nobody had seen it for long.")
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    history = HistoricalRecords(excluded_fields=["last_seen_at"])
+    history = HistoricalRecords(excluded_fields=["last_seen_at", "dormant_since"])
     objects = AgentQuerySet.as_manager()
 
     class Meta:
@@ -92,17 +99,29 @@ class Agent(models.Model):
             ),
             models.CheckConstraint(condition=Q(ownerless=False) | ~Q(state="active"), name="agent_ownerless_is_not_active"),
             models.CheckConstraint(
+                condition=Q(review_needed=False) | ~Q(state="active"), name="agent_unreviewed_is_not_active"
+            ),
+            models.CheckConstraint(
                 condition=Q(parent__isnull=True, depth=0) | Q(parent__isnull=False, depth__gte=1), name="agent_depth_has_parent"
             ),
             models.CheckConstraint(condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="agent_not_its_own_parent"),
             models.CheckConstraint(condition=~Q(purpose=""), name="agent_has_a_purpose"),
         ]
-        indexes = [models.Index(fields=["organization", "state"], name="agent_by_state")]
+        indexes = [
+            models.Index(fields=["organization", "id"], name="agent_by_organization"),
+            models.Index(fields=["organization", "state", "id"], name="agent_by_state"),
+            models.Index(
+                fields=["organization", "expires_at"],
+                condition=Q(expires_at__isnull=False) & ~Q(state=State.RETIRED.value),
+                name="agent_due",
+            ),
+        ]
         permissions = [
             ("operate_agent", "Can suspend and resume the agent"),
             ("manage_agent", "Can change the agent"),
             ("approve_agent", "Can approve for the agent"),
             ("grant_agent", "Can grant to the agent"),
+            ("run_agent", "Can start runs and spawn agents as the agent"),
         ]
 
     def __str__(self) -> str:

@@ -29,6 +29,9 @@ class Blueprint(models.Model):
     spawn_depth = models.PositiveSmallIntegerField(default=0, help_text="How many generations may be spawned.")
     spawn_children = models.PositiveSmallIntegerField(default=0, help_text="How many living children an agent may have.")
     spawn_seconds = models.PositiveIntegerField(null=True, blank=True, help_text="The longest life of a spawned agent.")
+    suspend_at_risk = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The risk, 1 to 100, at which an agent of it is suspended at once; empty for never."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     history = HistoricalRecords()
@@ -38,6 +41,10 @@ class Blueprint(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organization", "external_id"], name="blueprint_external_id_once"),
             models.CheckConstraint(condition=Q(credential_days__gte=1), name="blueprint_credentials_end"),
+            models.CheckConstraint(
+                condition=Q(suspend_at_risk__isnull=True) | Q(suspend_at_risk__gte=1, suspend_at_risk__lte=100),
+                name="blueprint_risk_is_of_hundred",
+            ),
         ]
         permissions = [("manage_blueprint", "Can manage the blueprint"), ("use_blueprint", "Can onboard agents from it")]
 

@@ -45,6 +45,9 @@ class Organization(models.Model):
     trust_domain = models.CharField(max_length=255, unique=True, validators=[validate_trust_domain])
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     subject_types = models.JSONField(default=dict, blank=True, help_text="Other names for user and agent on the wire.")
+    discoverable = models.BooleanField(
+        default=False, help_text="Whether other organizations here find it by its slug, to propose a trust."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     revision = models.BigIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

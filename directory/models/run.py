@@ -45,6 +45,14 @@ class Run(models.Model):
             ),
             models.CheckConstraint(condition=~Q(task_id=""), name="run_has_a_task"),
         ]
+        indexes = [
+            models.Index(fields=["organization", "id"], name="run_by_organization"),
+            models.Index(
+                fields=["organization", "expires_at"],
+                condition=Q(ended_at__isnull=True, expires_at__isnull=False),
+                name="run_due",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent} on {self.task_id}"

@@ -23,6 +23,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         PERSON = "person", "Person"
         AGENT = "agent", "Agent"
 
+    class ConsoleRole(models.TextChoices):
+        """What a person is here for; the rights of each are listed in agentiam.roles."""
+
+        SECURITY_ADMINISTRATOR = "security_administrator", "Security administrator"
+        APPROVER = "approver", "Approver"
+        OWNER = "owner", "Owner"
+        AUDITOR = "auditor", "Auditor"
+        DEVELOPER = "developer", "Developer"
+
     id: "models.UUIDField[UUID, UUID]" = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="users")
     kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.PERSON)
@@ -31,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=200)
     email = models.EmailField(blank=True)
     attributes = models.JSONField(default=dict, blank=True)
+    console_roles = models.JSONField(default=list, blank=True, help_text="What a person is here for.")
+    password_is_temporary = models.BooleanField(default=False, help_text="It must be changed at the next sign-in.")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     deactivated_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -50,6 +61,8 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=Q(kind="person") | Q(is_staff=False, is_superuser=False), name="user_agent_has_no_staff_rights"
             ),
         ]
+        indexes = [models.Index(fields=["organization", "id"], name="user_by_organization")]
+        permissions = [("assign_console_roles", "Can assign console roles")]
 
     def __str__(self) -> str:
         return self.name

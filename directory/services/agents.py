@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from django.db import transaction
 
@@ -12,19 +12,24 @@ from audit.services import Change
 from directory import events
 from directory.lifecycle import Event, State
 from directory.models import Agent, Blueprint, Organization, Team, User
-from directory.services.declarations import check_capabilities
+from directory.services.answering import answers_for
+from directory.services.declarations import check_capabilities, within
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs, lock_organization, require_same_organization
 from directory.services.transitions import (
-    AgentIsOver,
+    FINGERPRINTS,
+    BadAgentEnd,
     accountable_owner,
     accountable_sponsor,
     and_descendants,
+    latch_review,
     lock_agent,
     move,
     require_future,
 )
 from directory.services.versions import changes, save_version
+
+_LIMITS: Final = ("capabilities", "environment", "risk_tier")
 
 
 class AgentKnown(Conflict):
@@ -108,27 +113,29 @@ def register_agent(
     sponsor: User | None = None,
     sponsor_team: Team | None = None,
     blueprint: Blueprint | None = None,
+    registrar: User | None = None,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> Agent:
     """Add an agent with its account, pending until it is activated; one that was discovered under that id is taken over.
 
-    ``sponsor`` or ``sponsor_team`` is given, not both. Raises NobodyAccountable, ForeignOrganization, BadDeclaration,
+    ``sponsor`` or ``sponsor_team`` is given, not both. ``registrar`` is the person behind an actor without an account, who then
+    cannot agree to the onboarding. Raises NobodyAccountable, ForeignOrganization, BadDeclaration,
     AgentKnown, AgentIsOver and InvalidRecord.
     """
     require_future(profile.expires_at, now=now)
     values = profile.checked()
     with transaction.atomic():
         current = lock_organization(organization.pk, by=by)
-        require_same_organization(current, profile.team, blueprint)
+        require_same_organization(current, profile.team, blueprint, registrar)
         person, team = accountable_sponsor(sponsor, sponsor_team, current)
         values |= {
             "owner": accountable_owner(owner, current),
             "sponsor": person,
             "sponsor_team": team,
             "blueprint": blueprint,
-            "registered_by": None if by.user_id is None else User.objects.get(pk=by.user_id),
+            "registered_by": registrar if by.user_id is None else User.objects.get(pk=by.user_id),
         }
         agent = Agent.objects.filter(organization=current, external_id=external_id).select_related("user").first()
         if agent is None:
@@ -142,7 +149,11 @@ def register_agent(
 
 
 def update_agent(*, agent: Agent, profile: AgentProfile, by: Actor, reason: str = "", now: datetime) -> Agent:
-    """Replace an agent's profile; another purpose is its next version. A spawned agent's end can only be brought forward."""
+    """Replace an agent's profile; another purpose is its next version. A spawned agent's end can only be brought forward.
+
+    An agent whose fingerprint changes stops until somebody else has reviewed it; so does one that somebody who answers for it
+    lets do more: another environment or risk tier, or capabilities that it had not declared.
+    """
     values = profile.checked()
     with transaction.atomic():
         current = lock_agent(agent, by=by)
@@ -159,7 +170,13 @@ def update_agent(*, agent: Agent, profile: AgentProfile, by: Actor, reason: str 
             current.user.name = current.name
             save_version(current.user, by=by, reason=reason, now=now, fields=["name"])
         updated = report(events.AGENT_UPDATED, current, by=by, reason=reason, now=now, data={"changed": changed})
-        conclude([updated], touched=agent_refs(and_descendants([current])))
+        happened = [updated]
+        drifted = {name: changed[name] for name in FINGERPRINTS if changed.get(name, [""])[0]}
+        if _answered_for(current, by=by):
+            drifted |= {name: changed[name] for name in _LIMITS if name in changed and _widens(name, *changed[name])}
+        if drifted and not current.review_needed and _was_agreed_to(current):
+            happened += latch_review(current, drifted, by=by, reason=reason, now=now)
+        conclude(happened, touched=agent_refs(and_descendants([current])))
     return current
 
 
@@ -194,6 +211,23 @@ def _adopt(agent: Agent, values: dict[str, Any], *, by: Actor, reason: str, now:
     return move(agent, Event.REGISTER, also=[*values, "ownerless"], by=by, reason=reason, now=now, data=_answering(agent))
 
 
+def _answered_for(agent: Agent, *, by: Actor) -> bool:
+    """Whether the one who acts answers for the agent, or cannot be told from those who do."""
+    if by.kind == "system":
+        return False
+    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    return account is None or Agent.objects.filter(answers_for(account), pk=agent.pk).exists()
+
+
+def _widens(name: str, before: Any, after: Any) -> bool:
+    return name != "capabilities" or not within(after, before)
+
+
+def _was_agreed_to(agent: Agent) -> bool:
+    """Whether somebody has relied on what the agent is made of: it was started, or signed off."""
+    return agent.state in (State.ACTIVE, State.SUSPENDED) or (agent.state == State.PENDING and agent.sign_offs.exists())
+
+
 def _answering(agent: Agent) -> dict[str, Any]:
     return {
         "owner": agent.owner.external_id,
@@ -207,4 +241,4 @@ def _require_no_later_end(agent: Agent, expires_at: datetime | None) -> None:
     if agent.parent_id is None or agent.expires_at is None:
         return
     if expires_at is None or expires_at > agent.expires_at:
-        raise AgentIsOver("A spawned agent's end can only be brought forward.")
+        raise BadAgentEnd("A spawned agent's end can only be brought forward.")

@@ -1,5 +1,6 @@
 """Blueprints: the terms on which agents of one kind are onboarded."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
@@ -7,17 +8,21 @@ from typing import Any, Self
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 from directory import events
-from directory.models import Blueprint, CredentialRecord, Organization
-from directory.services.declarations import check_limits
+from directory.models import Blueprint, CredentialRecord, Organization, User
+from directory.services.answering import require_not_ones_own_blueprint
+from directory.services.declarations import check_limits, within
 from directory.services.reports import conclude, report
 from directory.services.revisions import EVERYTHING, lock_organization
+from directory.services.rights import WidensOneself
 from directory.services.versions import changes, save_version
 
 
-class UnknownCredentialMethod(Conflict):
+class UnknownCredentialMethod(Invalid):
     """The blueprint names a kind of credential that does not exist."""
+
+    field = "credential_methods"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,7 @@ class BlueprintTerms:
     spawn_depth: int = 0
     spawn_children: int = 0
     spawn_seconds: int | None = None
+    suspend_at_risk: int | None = None
 
     @classmethod
     def of(cls, blueprint: Blueprint) -> Self:
@@ -63,13 +69,40 @@ def create_blueprint(
 
 
 def update_blueprint(*, blueprint: Blueprint, terms: BlueprintTerms, by: Actor, reason: str = "", now: datetime) -> Blueprint:
-    """Replace a blueprint's terms; they hold for its agents from the next decision, spawn or credential on."""
+    """Replace a blueprint's terms; they hold for its agents from the next decision, spawn or credential on.
+
+    Nobody widens those of an agent that they answer for, unless they manage all blueprints. Raises WidensOneself.
+    """
     values = terms.checked()
     with transaction.atomic():
         lock_organization(blueprint.organization_id, by=by)
         current = Blueprint.objects.select_for_update(no_key=True).get(pk=blueprint.pk)
+        if by.kind != "system" and widens(current, values):
+            _require_others(current, by=by)
         changed = changes(current, values)
         save_version(current, by=by, reason=reason, now=now, fields=values)
         updated = report(events.BLUEPRINT_UPDATED, current, by=by, reason=reason, now=now, data={"changed": changed})
         conclude([updated], touched=[EVERYTHING])
     return current
+
+
+def widens(before: Blueprint, after: Mapping[str, Any]) -> bool:
+    """Tell whether other terms would let the agents of a blueprint do more, or start more easily; in doubt they would."""
+    return (
+        not within(after["ceiling"], before.ceiling)
+        or not within(after["credential_methods"] or None, before.credential_methods or None)
+        or after["sign_offs"] < before.sign_offs
+        or any(after[name] > getattr(before, name) for name in ("credential_days", "spawn_depth", "spawn_children"))
+        or any(_longer(after[name], getattr(before, name)) for name in ("spawn_seconds", "suspend_at_risk"))
+    )
+
+
+def _longer(after: int | None, before: int | None) -> bool:
+    return before is not None and (after is None or after > before)
+
+
+def _require_others(blueprint: Blueprint, *, by: Actor) -> None:
+    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    if account is None:
+        raise WidensOneself("Only an account widens the terms of a blueprint.")
+    require_not_ones_own_blueprint(account, blueprint)

@@ -1,6 +1,6 @@
 """How agents prove themselves: every credential ends, a secret is seen once, and a key's use is noted at most once a minute."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -8,19 +8,30 @@ from django.db import transaction
 from django.db.models import Q
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict, IllegalTransition
+from agentiam.kit.errors import Conflict, IllegalTransition, Invalid
 from agentiam.kit.tokens import PREFIXES, Token
 from audit.events import EventType
 from audit.services import Change
 from directory import events
 from directory.lifecycle import State
-from directory.models import Agent, Credential, CredentialRecord
-from directory.services.proofs import DEFAULT_DAYS, check_networks, check_public_jwk, credential_end, new_api_key, succeed
+from directory.models import Agent, Credential, CredentialRecord, Scope
+from directory.services.proofs import (
+    DEFAULT_DAYS,
+    check_networks,
+    check_public_jwk,
+    check_scopes,
+    check_workload_identity,
+    credential_end,
+    new_api_key,
+    succeed,
+)
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs
 from directory.services.transitions import lock_agent, require_unexpired
 from directory.services.versions import save_version
+from directory.workloads import same_conditions
 
+DECIDE_ONLY: Final = (Scope.DECIDE.value,)
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 _HOLDERS: Final = (State.PENDING, State.ACTIVE, State.SUSPENDED)
 _SECRETS: Final = (CredentialRecord.Kind.API_KEY, CredentialRecord.Kind.CLIENT_SECRET)
@@ -28,6 +39,16 @@ _SECRETS: Final = (CredentialRecord.Kind.API_KEY, CredentialRecord.Kind.CLIENT_S
 
 class MethodNotAllowed(Conflict):
     """The agent's blueprint does not allow this kind of credential."""
+
+
+class IdentityTaken(Conflict):
+    """The workload's identity stands for an agent of the organization already."""
+
+
+class KeyNotBound(Invalid):
+    """An API key is itself what it is shown for; only tokens are bound to a key of the holder's."""
+
+    field = "requires_dpop"
 
 
 class NotRotatable(Conflict):
@@ -40,6 +61,8 @@ def issue_api_key(
     label: str,
     expires_at: datetime | None = None,
     allowed_networks: Iterable[str] = (),
+    scopes: Iterable[str] = DECIDE_ONLY,
+    requires_dpop: bool = False,
     by: Actor,
     reason: str = "",
     now: datetime,
@@ -47,10 +70,22 @@ def issue_api_key(
     """Give an agent an API key; the token holds the secret, which is seen here and never again.
 
     The key ends after the blueprint's longest life, or 90 days, unless an earlier end is named. Raises BadEnd, BadNetwork,
-    MethodNotAllowed, AgentIsOver, and IllegalTransition for an agent that is retired or not registered.
+    MethodNotAllowed, AgentIsOver, IllegalTransition for an agent that is retired or not registered, and KeyNotBound where
+    ``requires_dpop`` is asked of it, which is for credentials that get tokens.
     """
+    if requires_dpop:
+        raise KeyNotBound("An API key gets no tokens, so it can demand no proof of possession for them.")
     return _issue_secret(
-        CredentialRecord.Kind.API_KEY, agent, label, expires_at, allowed_networks, by=by, reason=reason, now=now
+        CredentialRecord.Kind.API_KEY,
+        agent,
+        label,
+        expires_at,
+        allowed_networks=allowed_networks,
+        scopes=scopes,
+        requires_dpop=requires_dpop,
+        by=by,
+        reason=reason,
+        now=now,
     )
 
 
@@ -60,13 +95,27 @@ def issue_client_secret(
     label: str,
     expires_at: datetime | None = None,
     allowed_networks: Iterable[str] = (),
+    scopes: Iterable[str] = DECIDE_ONLY,
+    requires_dpop: bool = False,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> tuple[Credential, Token]:
-    """Give an agent a client secret; as ``issue_api_key``."""
+    """Give an agent a client secret; as ``issue_api_key``.
+
+    With ``requires_dpop``, here and for the other ways to get tokens, they are bound to a key of the agent's (RFC 9449).
+    """
     return _issue_secret(
-        CredentialRecord.Kind.CLIENT_SECRET, agent, label, expires_at, allowed_networks, by=by, reason=reason, now=now
+        CredentialRecord.Kind.CLIENT_SECRET,
+        agent,
+        label,
+        expires_at,
+        allowed_networks=allowed_networks,
+        scopes=scopes,
+        requires_dpop=requires_dpop,
+        by=by,
+        reason=reason,
+        now=now,
     )
 
 
@@ -77,15 +126,54 @@ def register_public_key(
     jwk: dict[str, Any],
     expires_at: datetime | None = None,
     allowed_networks: Iterable[str] = (),
+    scopes: Iterable[str] = DECIDE_ONLY,
+    requires_dpop: bool = False,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> Credential:
-    """Note the public half of a key that the agent holds; raises BadPublicKey, PrivateKeyShown, and as ``issue_api_key``."""
+    """Note the public half of a key that the agent holds; raises BadPublicKey, PrivateKeyShown, and as ``issue_api_key``.
+
+    ``scopes`` are what tokens for agentiam itself may be for that are got with it.
+    """
     checked = check_public_jwk(jwk)
     with transaction.atomic():
         credential = _new(CredentialRecord.Kind.PUBLIC_KEY, agent, label, expires_at, allowed_networks, by=by, now=now)
-        credential.jwk = checked
+        credential.jwk, credential.scopes, credential.requires_dpop = checked, check_scopes(scopes), requires_dpop
+        _store(credential, by=by, reason=reason, now=now)
+    return credential
+
+
+def register_federated(
+    *,
+    agent: Agent,
+    label: str,
+    issuer: str,
+    subject: str,
+    audience: str = "",
+    conditions: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
+    allowed_networks: Iterable[str] = (),
+    requires_dpop: bool = False,
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Credential:
+    """Let an identity that another issuer vouches for stand for the agent: a workload's issuer, exact, and its subject.
+
+    The subject may be a pattern, and ``conditions`` say what else the token must (``directory.workloads``); ``audience`` is
+    what it is made out to, our issuer if it is empty. Of an organization's agents only one can have the same at a time.
+    Raises BadWorkloadIdentity, BadTokenAudience, BadConditions, IdentityTaken, and as ``issue_api_key``.
+    """
+    check_workload_identity(issuer, subject, audience=audience, conditions=conditions)
+    wanted = dict(conditions or {})
+    with transaction.atomic():
+        credential = _new(CredentialRecord.Kind.FEDERATED, agent, label, expires_at, allowed_networks, by=by, now=now)
+        others = Credential.objects.live(now).filter(organization=credential.organization, issuer=issuer, subject=subject)
+        if any(same_conditions(taken, wanted) for taken in others.values_list("conditions", flat=True)):
+            raise IdentityTaken("Another credential has this identity.", remedy="Revoke that one first.")
+        credential.issuer, credential.subject = issuer, subject
+        credential.audience, credential.conditions, credential.requires_dpop = audience, wanted, requires_dpop
         _store(credential, by=by, reason=reason, now=now)
     return credential
 
@@ -112,6 +200,7 @@ def rotate_api_key(
         if old.successor_id is not None:
             raise NotRotatable("This credential has a successor already.", remedy="Rotate the successor.")
         new = _new(CredentialRecord.Kind(old.kind), old.agent, old.label, expires_at, old.allowed_networks, by=by, now=now)
+        new.scopes, new.requires_dpop = old.scopes, old.requires_dpop
         token = new_api_key(new, prefix=PREFIXES["agent"], now=now)
         save_version(new, by=by, reason=reason, now=now)
         fields = succeed(old, new, overlap=overlap, now=now)
@@ -148,7 +237,7 @@ def note_use(*, credential: CredentialRecord, now: datetime) -> bool:
     written = rows.filter(stale).update(last_used_at=now)
     if written and isinstance(credential, Credential):
         seen_earlier = Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=now)
-        Agent.objects.filter(seen_earlier, pk=credential.agent_id).update(last_seen_at=now)
+        Agent.objects.filter(seen_earlier, pk=credential.agent_id).update(last_seen_at=now, dormant_since=None)
     return bool(written)
 
 
@@ -157,14 +246,17 @@ def _issue_secret(
     agent: Agent,
     label: str,
     expires_at: datetime | None,
-    allowed_networks: Iterable[str],
     *,
+    allowed_networks: Iterable[str],
+    scopes: Iterable[str],
+    requires_dpop: bool,
     by: Actor,
     reason: str,
     now: datetime,
 ) -> tuple[Credential, Token]:
     with transaction.atomic():
         credential = _new(kind, agent, label, expires_at, allowed_networks, by=by, now=now)
+        credential.scopes, credential.requires_dpop = check_scopes(scopes), requires_dpop
         token = new_api_key(credential, prefix=PREFIXES["agent"], now=now)
         _store(credential, by=by, reason=reason, now=now)
     return credential, token
@@ -217,7 +309,12 @@ def _report(event: EventType, credential: Credential, *, by: Actor, reason: str,
         "public_id": credential.public_id,
         "expires_at": credential.expires_at.isoformat(),
         "allowed_networks": credential.allowed_networks,
+        "scopes": credential.scopes,
+        "requires_dpop": credential.requires_dpop,
     }
+    if credential.kind == CredentialRecord.Kind.FEDERATED:
+        names = ("issuer", "subject", "audience", "conditions")
+        about.update({name: getattr(credential, name) for name in names})
     return report(event, credential, by=by, reason=reason, now=now, data={**about, **data})
 
 

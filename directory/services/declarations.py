@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 
 RISKS: Final = ("low", "medium", "high", "critical")
 REVERSIBILITIES: Final = ("reversible", "compensable", "irreversible")
@@ -13,7 +13,7 @@ _LIMIT_MEMBERS: Final = frozenset({"type", "actions", "fields"})
 _CLASSES: Final[Mapping[str, tuple[str, ...]]] = {"risk": RISKS, "reversibility": REVERSIBILITIES}
 
 
-class BadDeclaration(Conflict):
+class BadDeclaration(Invalid):
     """The list is not of the form that is asked for; the message names the entry."""
 
 
@@ -31,6 +31,11 @@ def check_limits(value: Any, *, of: str) -> list[dict[str, Any]] | None:
     None stands for no limit. ``of`` names them in the message. Raises BadDeclaration.
     """
     return _check(value, of, frozenset())
+
+
+def within(after: list[Any] | None, before: list[Any] | None) -> bool:
+    """Tell whether a list allows no more than another; None allows everything, and an entry that is new counts as more."""
+    return before is None or (after is not None and all(each in before for each in after))
 
 
 def _check(value: Any, noun: str, classes: frozenset[str]) -> list[dict[str, Any]] | None:

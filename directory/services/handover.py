@@ -7,9 +7,10 @@ from django.db import transaction
 
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Conflict, IllegalTransition
+from audit.services import Change
 from directory import events
 from directory.lifecycle import State
-from directory.models import Agent, Team, User
+from directory.models import Agent, AgentUserPermission, Team, User
 from directory.services.onboarding import acting_person
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs
@@ -33,8 +34,9 @@ def transfer_agent(
 ) -> Agent:
     """Give an agent, and all that descend from it, another owner and sponsor; they are no longer ownerless.
 
-    A person does this, for taking over is a deliberate act. A suspended agent stays so until it is resumed. Raises OnlyAPerson,
-    NobodyAccountable, SpawnedAgent and IllegalTransition.
+    A person does this, for taking over is a deliberate act. A suspended agent stays so until it is resumed. Whoever answers for
+    it no longer keeps no right on it that was given to them. Raises OnlyAPerson, NobodyAccountable, SpawnedAgent and
+    IllegalTransition.
     """
     with transaction.atomic():
         current = lock_agent(agent, by=by)
@@ -51,7 +53,8 @@ def transfer_agent(
             "ownerless": False,
         }
         family = [member for member in and_descendants([current]) if member.state != State.RETIRED]
-        happened = []
+        gone = {current.owner_id, current.sponsor_id} - {owner.pk, None if person is None else person.pk, None}
+        happened = _take_back(family, gone, by=by, reason=reason, now=now)
         for member in family:
             changed = changes(member, values)
             save_version(member, by=by, reason=reason, now=now, fields=values)
@@ -59,3 +62,16 @@ def transfer_agent(
             happened.append(report(events.AGENT_TRANSFERRED, member, by=by, reason=reason, now=now, data=data))
         conclude(happened, touched=agent_refs(family))
     return family[0]
+
+
+def _take_back(family: list[Agent], people: set[Any], *, by: Actor, reason: str, now: datetime) -> list[Change]:
+    """Delete the rights on agents that were given to people who answered for them: with one, they could take them back."""
+    rows = AgentUserPermission.objects.filter(content_object__in=family, user__in=people)
+    rows = rows.select_related("content_object", "user", "permission").order_by("pk")
+    happened = []
+    for row in rows:
+        to = {"type": row.user.kind, "id": row.user.external_id, "label": row.user.name}
+        data = {"right": row.permission.codename, "to": to}
+        happened.append(report(events.ACCESS_WITHDRAWN, row.content_object, by=by, reason=reason, now=now, data=data))
+    rows.delete()
+    return happened

@@ -21,7 +21,9 @@ def retire_agent(*, agent: Agent, by: Actor, reason: str = "", now: datetime) ->
         current = lock_agent(agent, by=by)
         next_state(State(current.state), Event.RETIRE)
         family = [member for member in and_descendants([current]) if member.state != State.RETIRED]
-        happened = [change for member in family for change in _retire(member, current, by=by, reason=reason, now=now)]
+        # Those furthest down first: none outlives the one that it works for.
+        gone = reversed(family)
+        happened = [change for member in gone for change in _retire(member, current, by=by, reason=reason, now=now)]
         conclude(happened, touched=agent_refs(family))
     return family[0]
 

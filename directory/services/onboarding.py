@@ -1,16 +1,31 @@
-"""An agent starts to work once as many people have agreed as its blueprint asks for, and never by the one who registered it."""
+"""An agent starts to work once as many people have agreed as its blueprint asks for, none of whom owns it or registered it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Conflict, IllegalTransition, NotAllowed
+from agentiam.kit.tokens import Token
 from audit.services import Change
 from directory import events
 from directory.lifecycle import Event, State, next_state
-from directory.models import Agent, SignOff, User
-from directory.services.reports import conclude, report
+from directory.models import Agent, Blueprint, Credential, CredentialRecord, Organization, SignOff, Team, User
+from directory.services.agents import AgentProfile, register_agent
+from directory.services.blueprints import UnknownCredentialMethod
+from directory.services.credentials import (
+    DECIDE_ONLY,
+    issue_api_key,
+    issue_client_secret,
+    register_federated,
+    register_public_key,
+)
+from directory.services.judges import makers_of, owners_of, require_another, who_may_judge
+from directory.services.reports import conclude, report, together
 from directory.services.revisions import agent_refs
 from directory.services.transitions import (
     accountable_sponsor,
@@ -19,6 +34,7 @@ from directory.services.transitions import (
     lock_agent,
     move,
     require_owned,
+    require_reviewed,
     require_unexpired,
 )
 
@@ -28,7 +44,7 @@ class OnlyAPerson(NotAllowed):
 
 
 class OwnRegistration(NotAllowed):
-    """The one who registered an agent cannot agree to its onboarding."""
+    """Those who own an agent, registered it or changed it cannot agree to its onboarding."""
 
 
 class AlreadySignedOff(Conflict):
@@ -37,6 +53,78 @@ class AlreadySignedOff(Conflict):
 
 class SignOffsMissing(Conflict):
     """Fewer people have agreed than the blueprint asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstCredential:
+    """How an agent is to prove itself from the start: a kind, and what it needs (``jwk``; ``issuer``, ``subject`` and more)."""
+
+    kind: str = CredentialRecord.Kind.API_KEY.value
+    label: str = "first"
+    jwk: dict[str, Any] | None = None
+    issuer: str = ""
+    subject: str = ""
+    audience: str = ""
+    conditions: dict[str, Any] | None = None
+    scopes: Iterable[str] = DECIDE_ONLY
+    allowed_networks: Iterable[str] = ()
+    requires_dpop: bool = False
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onboarded:
+    """An agent as it was onboarded; ``token`` holds its secret, if it got one, which is seen here and never again.
+
+    While it is pending, ``missing`` more people must agree, of those in ``may_sign``.
+    """
+
+    agent: Agent
+    credential: Credential | None = None
+    token: Token | None = field(default=None, repr=False)
+    missing: int = 0
+    may_sign: tuple[User, ...] = ()
+
+
+def onboard_agent(
+    *,
+    organization: Organization,
+    external_id: str,
+    profile: AgentProfile,
+    owner: User,
+    sponsor: User | None = None,
+    sponsor_team: Team | None = None,
+    blueprint: Blueprint | None = None,
+    registrar: User | None = None,
+    credential: FirstCredential | None = None,
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> Onboarded:
+    """Register an agent, give it its first credential, and activate it if nobody has to agree: in one change.
+
+    Raises MethodNotAllowed for a kind of credential that the blueprint does not allow, and as ``register_agent``,
+    ``issue_api_key`` and ``activate_agent``.
+    """
+    acting: dict[str, Any] = {"by": by, "reason": reason, "now": now}
+    with together():
+        agent = register_agent(
+            organization=organization,
+            external_id=external_id,
+            profile=profile,
+            owner=owner,
+            sponsor=sponsor,
+            sponsor_team=sponsor_team,
+            blueprint=blueprint,
+            registrar=registrar,
+            **acting,
+        )
+        missing = missing_sign_offs(agent)
+        if not missing:
+            agent = activate_agent(agent=agent, **acting)
+        issued, token = (None, None) if credential is None else _first_credential(agent, credential, acting)
+    may_sign = who_may_sign(agent) if missing else ()
+    return Onboarded(agent=agent, credential=issued, token=token, missing=missing, may_sign=may_sign)
 
 
 def approve_onboarding(*, agent: Agent, by: Actor, reason: str = "", now: datetime) -> Agent:
@@ -49,8 +137,7 @@ def approve_onboarding(*, agent: Agent, by: Actor, reason: str = "", now: dateti
         if State(current.state) is not State.PENDING:
             raise IllegalTransition(f"A {current.state} agent is not waiting for its onboarding.")
         person = acting_person(by, current)
-        if current.registered_by_id == person.pk:
-            raise OwnRegistration(f"{person} registered {current}.", remedy="Somebody else has to agree.")
+        require_another(person, current, than=_no_judges(current), refusal=OwnRegistration)
         if SignOff.objects.filter(agent=current, person=person).exists():
             raise AlreadySignedOff(f"{person} has agreed already.")
         SignOff.objects.create(agent=current, person=person, reason=reason, signed_at=now)
@@ -65,7 +152,7 @@ def approve_onboarding(*, agent: Agent, by: Actor, reason: str = "", now: dateti
 def activate_agent(*, agent: Agent, by: Actor, reason: str = "", now: datetime) -> Agent:
     """Let a pending agent work.
 
-    Raises SignOffsMissing, NobodyAccountable, AgentOwnerless, AgentIsOver and IllegalTransition.
+    Raises SignOffsMissing, NobodyAccountable, AgentOwnerless, ReviewNeeded, AgentIsOver and IllegalTransition.
     """
     with transaction.atomic():
         current = lock_agent(agent, by=by)
@@ -75,9 +162,48 @@ def activate_agent(*, agent: Agent, by: Actor, reason: str = "", now: datetime) 
 
 
 def missing_sign_offs(agent: Agent) -> int:
-    """Count how many more people must agree; the yes of somebody who was deactivated since does not count."""
+    """Count how many more people must agree; see ``given_sign_offs``."""
     needed = 0 if agent.blueprint is None else agent.blueprint.sign_offs
-    return max(0, needed - agent.sign_offs.filter(person__is_active=True).count())
+    return max(0, needed - given_sign_offs(agent)) if needed else 0
+
+
+def given_sign_offs(agent: Agent) -> int:
+    """Count the people who agreed; not those who were deactivated since, nor those who own the agent or changed it since."""
+    return agent.sign_offs.filter(person__is_active=True).exclude(person__in=_no_judges(agent)).count()
+
+
+def who_may_sign(agent: Agent) -> tuple[User, ...]:
+    """List the people who may agree to an agent's onboarding, and have not; those who might are asked one by one."""
+    return who_may_judge(agent, without={*_no_judges(agent), *agent.sign_offs.values_list("person", flat=True)})
+
+
+def _no_judges(agent: Agent) -> set[UUID]:
+    return owners_of(agent) | makers_of(agent)
+
+
+def _first_credential(
+    agent: Agent, wanted: FirstCredential, acting: dict[str, Any]
+) -> tuple[Credential, Token] | tuple[Credential, None]:
+    common: dict[str, Any] = {
+        "agent": agent,
+        "label": wanted.label,
+        "expires_at": wanted.expires_at,
+        "allowed_networks": wanted.allowed_networks,
+        "requires_dpop": wanted.requires_dpop,
+        **acting,
+    }
+    kinds = CredentialRecord.Kind
+    match wanted.kind:
+        case kinds.API_KEY:
+            return issue_api_key(scopes=wanted.scopes, **common)
+        case kinds.CLIENT_SECRET:
+            return issue_client_secret(scopes=wanted.scopes, **common)
+        case kinds.PUBLIC_KEY:
+            return register_public_key(jwk=wanted.jwk or {}, **common), None
+        case kinds.FEDERATED:
+            vouched = {name: getattr(wanted, name) for name in ("issuer", "subject", "audience", "conditions")}
+            return register_federated(**vouched, **common), None
+    raise UnknownCredentialMethod(f"{wanted.kind!r} is not a kind of credential.", remedy=f"Known: {', '.join(kinds.values)}.")
 
 
 def acting_person(by: Actor, agent: Agent) -> User:
@@ -91,6 +217,7 @@ def _activate(agent: Agent, *, by: Actor, reason: str, now: datetime) -> Change:
     next_state(State(agent.state), Event.ACTIVATE)
     require_unexpired(agent, now=now)
     require_owned(agent)
+    require_reviewed(agent)
     accountable_sponsor(agent.sponsor, agent.sponsor_team, agent.organization)
     missing = missing_sign_offs(agent)
     if missing:

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict, IllegalTransition, NotAllowed
+from agentiam.kit.errors import IllegalTransition, Invalid, NotAllowed
 from audit.events import EventType
 from directory import events
 from directory.models import Organization
@@ -21,8 +21,10 @@ class OnlyTheSystem(NotAllowed):
     """People and agents cannot do this; a command of the operator can."""
 
 
-class BadSubjectTypes(Conflict):
+class BadSubjectTypes(Invalid):
     """The other names for user and agent are not of the form that is asked for."""
+
+    field = "subject_types"
 
 
 def create_organization(
@@ -32,6 +34,7 @@ def create_organization(
     trust_domain: str,
     time_zone: str = "UTC",
     subject_types: Mapping[str, str] | None = None,
+    discoverable: bool = False,
     by: Actor,
     reason: str = "",
     now: datetime,
@@ -48,6 +51,7 @@ def create_organization(
         trust_domain=trust_domain,
         time_zone=time_zone,
         subject_types=_checked_aliases(subject_types or {}),
+        discoverable=discoverable,
         created_at=now,
     )
     with transaction.atomic():
@@ -65,12 +69,14 @@ def update_organization(
     name: str,
     time_zone: str,
     subject_types: Mapping[str, str],
+    discoverable: bool = False,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> Organization:
     """Change what can be changed; slug and trust domain stay, since ids outside the product contain them."""
-    values = {"name": name, "time_zone": time_zone, "subject_types": _checked_aliases(subject_types)}
+    aliases = _checked_aliases(subject_types)
+    values = {"name": name, "time_zone": time_zone, "subject_types": aliases, "discoverable": discoverable}
     with transaction.atomic():
         current = lock_organization(organization.pk, by=by)
         changed = changes(current, values)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,14 +11,17 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.conf import settings
 
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 from agentiam.kit.tokens import Peppers, Token, make_token
-from directory.models import CredentialRecord
+from directory.models import CredentialRecord, Scope
+from directory.workloads import conditions_problem, subject_problem
 
 DEFAULT_DAYS: Final = 90
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 
+# Compared as it is written, so nothing in it may be written in another way that means the same.
+_ISSUER: Final = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?|spiffe://[a-z0-9._-]+")
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _ALWAYS: Final = frozenset({"kty", "kid", "use", "alg", "key_ops"})
 _MEMBERS: Final[Mapping[str, frozenset[str]]] = {
@@ -27,20 +31,48 @@ _MEMBERS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-class BadPublicKey(Conflict):
+class BadPublicKey(Invalid):
     """The JWK is not a public key of a kind that is accepted; the message never repeats it."""
+
+    field = "jwk"
 
 
 class PrivateKeyShown(BadPublicKey):
     """The JWK holds a private key; it is to be thought of as lost."""
 
 
-class BadNetwork(Conflict):
+class BadNetwork(Invalid):
     """The text is not a CIDR block."""
 
+    field = "allowed_networks"
 
-class BadEnd(Conflict):
+
+class BadScope(Invalid):
+    """The scopes are not among those that exist, or none was named."""
+
+    field = "scopes"
+
+
+class BadWorkloadIdentity(Invalid):
+    """The issuer or the subject is not of the form that a workload's identity has."""
+
+
+class BadConditions(BadWorkloadIdentity):
+    """What a workload's token must say besides is not of the form that conditions have."""
+
+    field = "conditions"
+
+
+class BadTokenAudience(BadWorkloadIdentity):
+    """What a workload's tokens are made out to is no plain text."""
+
+    field = "audience"
+
+
+class BadEnd(Invalid):
     """The credential would end too late, or before it starts."""
+
+    field = "expires_at"
 
 
 def peppers() -> Peppers:
@@ -74,6 +106,19 @@ def succeed(old: CredentialRecord, new: CredentialRecord, *, overlap: timedelta,
     return ["successor", "expires_at"]
 
 
+def check_scopes(scopes: Iterable[str]) -> list[str]:
+    """Accept names of scopes of an agent's or an application's secret, at least one, each once; raises BadScope."""
+    return check_names_of_scopes(scopes, of=Scope.of_machines())
+
+
+def check_names_of_scopes(scopes: Iterable[str], *, of: Iterable[tuple[str, str]]) -> list[str]:
+    """Accept names of the scopes that a kind of holder may have, at least one, each once; raises BadScope."""
+    names, known = list(dict.fromkeys(scopes)), [name for name, _ in of]
+    if not names or not set(names) <= set(known):
+        raise BadScope("A secret is for something that its holder may do.", remedy=f"Name some of: {', '.join(known)}.")
+    return names
+
+
 def credential_end(wanted: datetime | None, *, days: int, now: datetime) -> datetime:
     """Answer when a credential ends: as wanted, or after the longest life; raises BadEnd for one that lies outside."""
     latest = now + timedelta(days=days)
@@ -93,6 +138,33 @@ def check_networks(networks: Iterable[str]) -> list[str]:
         except ValueError:
             raise BadNetwork(f"{network!r} is not a network.", remedy="For example 192.0.2.0/24 or 2001:db8::/32.") from None
     return checked
+
+
+def check_issuer(issuer: str) -> None:
+    """Accept an issuer elsewhere, an https URL or a SPIFFE trust domain, spelled in one way; raises BadWorkloadIdentity."""
+    if not _ISSUER.fullmatch(issuer):
+        raise BadWorkloadIdentity(
+            "An issuer is an https URL or a SPIFFE trust domain.", remedy="For example https://ci.example."
+        )
+
+
+def check_token_audience(audience: str) -> None:
+    """Accept what tokens are made out to, or nothing; raises BadTokenAudience."""
+    if audience and (not audience.isprintable() or audience != audience.strip()):
+        raise BadTokenAudience("An audience is a text of printable characters.")
+
+
+def check_workload_identity(issuer: str, subject: str, *, audience: str = "", conditions: Any = None) -> None:
+    """Accept a workload's issuer, its subject or a pattern of subjects, and what else its tokens must say.
+
+    Raises BadWorkloadIdentity, BadTokenAudience and BadConditions.
+    """
+    check_issuer(issuer)
+    if problem := subject_problem(subject):
+        raise BadWorkloadIdentity(problem)
+    check_token_audience(audience)
+    if problem := conditions_problem({} if conditions is None else conditions):
+        raise BadConditions(problem)
 
 
 def check_public_jwk(jwk: Any) -> dict[str, Any]:
@@ -117,6 +189,25 @@ def check_public_jwk(jwk: Any) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, binascii.Error):
         raise BadPublicKey(f"This is not a valid {kind} key.") from None
     return dict(jwk)
+
+
+def published_key(jwk: Any) -> dict[str, Any] | None:
+    """Read a key out of a set that somebody else publishes: a public key for signatures, or None for what is of no use.
+
+    Such sets hold more than is needed here (certificates, keys for encryption). A key whose private half stands beside it is
+    everybody's, and none.
+    """
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") not in ("sig", "jwt-svid"):
+        return None
+    operations = jwk.get("key_ops")
+    if operations is not None and not (isinstance(operations, list) and "verify" in operations):
+        return None
+    wanted = _PRIVATE | {"kty", "kid", "alg"} | _MEMBERS.get(str(jwk.get("kty")), frozenset())
+    try:
+        checked = check_public_jwk({name: value for name, value in jwk.items() if name in wanted})
+    except BadPublicKey:
+        return None
+    return checked if all(isinstance(checked.get(name, ""), str) for name in ("kid", "alg")) else None
 
 
 def _check_numbers(kind: str, jwk: Mapping[str, Any]) -> None:

@@ -52,6 +52,16 @@ class _Gathered:
         self.touched.setdefault(organization_id, set()).update(touched)
         return self.revisions[organization_id]
 
+    @contextmanager
+    def unless_it_breaks_off(self) -> Iterator[None]:
+        """Forget what the services within did when it is taken back."""
+        kept = list(self.changes), {pk: set(refs) for pk, refs in self.touched.items()}, dict(self.revisions)
+        try:
+            yield
+        except BaseException:
+            self.changes, self.touched, self.revisions = kept
+            raise
+
 
 _gathered: Final[ContextVar[_Gathered | None]] = ContextVar("gathered", default=None)
 
@@ -60,8 +70,14 @@ _gathered: Final[ContextVar[_Gathered | None]] = ContextVar("gathered", default=
 def together() -> Iterator[None]:
     """Make what the services within do one change: each with its own event, in order, and all with one revision.
 
-    It is a transaction of its own or part of one; when it breaks off, nothing has happened.
+    It is a transaction of its own or part of one; when it breaks off, nothing has happened. Within another one it is part of
+    that one's change.
     """
+    outer = _gathered.get()
+    if outer is not None:
+        with transaction.atomic(), outer.unless_it_breaks_off():
+            yield
+        return
     with transaction.atomic():
         gathered = _Gathered()
         token = _gathered.set(gathered)

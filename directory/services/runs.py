@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from agentiam.kit.actors import CLOCK, Actor
-from agentiam.kit.errors import Conflict, IllegalTransition
+from agentiam.kit.errors import Conflict, IllegalTransition, Invalid
 from audit.services import Change
 from directory import events
 from directory.models import Agent, Run, User
@@ -17,8 +17,10 @@ from directory.services.transitions import active_person, lock_agent, require_ef
 from directory.services.versions import save_version
 
 
-class RunIsOver(Conflict):
+class RunIsOver(Invalid):
     """The run would be over before it starts."""
+
+    field = "expires_at"
 
 
 class TaskUnderway(Conflict):

@@ -1,7 +1,12 @@
-"""Teams within teams, mirrored into Django's groups: a team's group holds its own people and those of all teams below it."""
+"""Teams within teams, mirrored into Django's groups: a team's group holds its own people and those of all teams below it.
 
-from collections.abc import Iterable
+Whoever comes into a team has what it and the teams around it hold. So a team is moved by those who manage all teams around it,
+before and after, and nobody brings themselves into a team, whatever it holds today; the system alone is free to.
+"""
+
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -13,6 +18,7 @@ from directory.models import Organization, Team, User
 from directory.services.people import NotAPerson
 from directory.services.reports import conclude, report
 from directory.services.revisions import EVERYTHING, lock_organization, require_same_organization, user_ref
+from directory.services.rights import TeamNotYours, WidensOneself, acting_account
 from directory.services.versions import changes, save_version
 
 
@@ -30,10 +36,16 @@ def create_team(
     reason: str = "",
     now: datetime,
 ) -> Team:
-    """Add a team without people, at the top or within another."""
+    """Add a team without people, at the top or within another.
+
+    Within another, raises TeamNotYours for somebody who does not manage all teams around it, and NotAnActivePerson for agents
+    and applications.
+    """
     team = Team(organization=organization, external_id=external_id, name=name, parent=parent, created_at=now)
     with transaction.atomic():
         require_same_organization(lock_organization(organization.pk, by=by), parent)
+        if parent is not None:
+            _require_managed(_and_around(parent), by=by)
         team.group = Group.objects.create(name=f"team:{team.pk}")
         save_version(team, by=by, reason=reason, now=now)
         data = {"parent": None if parent is None else parent.external_id}
@@ -42,13 +54,19 @@ def create_team(
 
 
 def update_team(*, team: Team, name: str, parent: Team | None, by: Actor, reason: str = "", now: datetime) -> Team:
-    """Rename a team or move it, with the teams below it, elsewhere; None moves it to the top. Raises TeamCycle."""
+    """Rename a team or move it, with the teams below it, elsewhere; None moves it to the top.
+
+    Raises TeamCycle; for a move also TeamNotYours for somebody who does not manage it and all around it, before and after,
+    WidensOneself for somebody in it who would come into another, and NotAnActivePerson for agents and applications.
+    """
     with transaction.atomic():
         current = _lock_team(team, by=by)
         require_same_organization(current.organization, parent)
         before = _and_around(current)
         if parent is not None and Team.objects.filter(pk=current.pk).and_below().filter(pk=parent.pk).exists():
             raise TeamCycle(f"{parent} lies within {current}.")
+        if parent != current.parent:
+            _require_movable(current, before, set() if parent is None else _and_around(parent), by=by)
         changed = changes(current, {"name": name, "parent": parent})
         save_version(current, by=by, reason=reason, now=now, fields=["name", "parent"])
         if "parent" in changed:
@@ -59,7 +77,11 @@ def update_team(*, team: Team, name: str, parent: Team | None, by: Actor, reason
 
 
 def set_team_members(*, team: Team, members: Iterable[User], by: Actor, reason: str = "", now: datetime) -> Team:
-    """Say who is in a team, all of them; those of the teams below it are not named here. Raises NotAPerson for an agent."""
+    """Say who is in a team, all of them; those of the teams below it are not named here.
+
+    Raises NotAPerson for an agent, WidensOneself for somebody who adds themselves, and NotAnActivePerson for agents and
+    applications that add anybody.
+    """
     wanted = {person.pk: person for person in members}
     with transaction.atomic():
         current = _lock_team(team, by=by)
@@ -68,6 +90,8 @@ def set_team_members(*, team: Team, members: Iterable[User], by: Actor, reason: 
             if not person.is_person:
                 raise NotAPerson(f"{person} is an agent.", remedy="An agent belongs to a team through its profile.")
         present = {person.pk: person for person in current.members.all()}
+        if wanted.keys() - present.keys():
+            _require_others(wanted.keys() - present.keys(), by=by)
         # One version for both steps of the many-to-many change, and not one each.
         current.skip_history_when_saving = True  # type: ignore[attr-defined]  # how simple-history is told
         current.members.set(wanted.values())
@@ -86,6 +110,34 @@ def _lock_team(team: Team, *, by: Actor) -> Team:
     lock_organization(team.organization_id, by=by)
     locked = Team.objects.select_for_update(no_key=True, of=("self",))
     return locked.select_related("organization", "parent", "group").get(pk=team.pk)
+
+
+def _require_movable(team: Team, before: set[Team], around: set[Team], *, by: Actor) -> None:
+    """Ask whether somebody may take a team, with its people, from those around it into others."""
+    _require_managed(before | around, by=by)
+    # The group, as its people are those of the teams below too; a move outwards brings nobody in.
+    if around - before:
+        _require_others(set(team.group.user_set.values_list("pk", flat=True)), by=by)
+
+
+def _require_managed(teams: set[Team], *, by: Actor) -> None:
+    account = acting_account(by)
+    if account is None:
+        return
+    managed = Team.objects.permitting(account, "manage_team").filter(pk__in=[team.pk for team in teams])
+    if teams - set(managed):
+        # Not by name: somebody who manages a team need not see those around it.
+        raise TeamNotYours(
+            f"{account} does not manage all of these teams.",
+            remedy="Ask somebody who manages the team, those around it, and those that it comes into.",
+        )
+
+
+def _require_others(people: Collection[UUID], *, by: Actor) -> None:
+    """Refuse to bring oneself into a team; for agents, anybody: whoever acts through one would bring in themselves."""
+    account = acting_account(by)
+    if account is not None and account.pk in people:
+        raise WidensOneself("Nobody brings themselves into a team.")
 
 
 def _and_around(team: Team) -> set[Team]:

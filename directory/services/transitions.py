@@ -1,20 +1,21 @@
 """The steps that the services of an agent's life are made of: lock it, check who answers for it, move it along the table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Conflict, Invalid
 from audit.services import Change
 from directory import events
 from directory.lifecycle import Event, State, next_state
 from directory.models import Agent, Organization, Team, User
 from directory.services.reports import report
 from directory.services.revisions import lock_organization, require_same_organization
-from directory.services.versions import save_version
+from directory.services.versions import save_version, save_versions
 
+FINGERPRINTS: Final = ("model_hash", "charter_hash", "tools_hash")
 _TYPES: Final = MappingProxyType(
     {
         Event.REGISTER: events.AGENT_REGISTERED,
@@ -34,8 +35,18 @@ class AgentOwnerless(Conflict):
     """The owner left, and nobody has taken the agent over."""
 
 
+class ReviewNeeded(Conflict):
+    """What the agent is made of changed, and no person has looked at it since."""
+
+
 class AgentIsOver(Conflict):
     """The agent's time is over by the clock, or would be from the start."""
+
+
+class BadAgentEnd(AgentIsOver, Invalid):
+    """The end that was named for an agent does not lie ahead, or lies after that of the agent that spawned it."""
+
+    field = "expires_at"
 
 
 class AgentNotActive(Conflict):
@@ -67,6 +78,43 @@ def move(
     agent.state = next_state(before, event).value
     save_version(agent, by=by, reason=reason, now=now, fields=["state", *also])
     return report(_TYPES[event], agent, by=by, reason=reason, now=now, data={"before": before.value, **(data or {})})
+
+
+def latch_review(agent: Agent, found: Mapping[str, Any], *, by: Actor, reason: str, now: datetime) -> list[Change]:
+    """Mark that what a locked agent is made of changed, and suspend it when it is active, until a person has reviewed it.
+
+    ``found`` says for each fingerprint what was known and what was found.
+    """
+    agent.review_needed = True
+    active = agent.state == State.ACTIVE
+    data = {"found": dict(found), "suspended": active}
+    changed = report(events.AGENT_CHANGED_UNREVIEWED, agent, by=by, reason=reason, now=now, data=data)
+    if active:
+        cause = {"review_needed": True}
+        return [changed, move(agent, Event.SUSPEND, also=["review_needed"], by=by, reason=reason, now=now, data=cause)]
+    save_version(agent, by=by, reason=reason, now=now, fields=["review_needed"])
+    return [changed]
+
+
+def latch_ownerless(agents: Sequence[Agent], *, by: Actor, reason: str, now: datetime) -> list[Change]:
+    """Mark locked agents ownerless, and suspend those that are active, until somebody takes them over.
+
+    They were read with their owners. Two queries, however many they are.
+    """
+    happened = []
+    for agent in agents:
+        before = State(agent.state)
+        active = before is State.ACTIVE
+        agent.ownerless = True
+        data = {"owner": agent.owner.external_id, "suspended": active}
+        happened.append(report(events.AGENT_OWNER_LEFT, agent, by=by, reason=reason, now=now, data=data))
+        if active:
+            agent.state = next_state(before, Event.SUSPEND).value
+            data = {"before": before.value, "ownerless": True}
+            happened.append(report(events.AGENT_SUSPENDED, agent, by=by, reason=reason, now=now, data=data))
+    if agents:
+        save_versions(agents, by=by, reason=reason, now=now, fields=["ownerless", "state"])
+    return happened
 
 
 def and_descendants(agents: Iterable[Agent]) -> list[Agent]:
@@ -106,6 +154,12 @@ def require_owned(agent: Agent) -> None:
     active_person(agent.owner, agent.organization, role="The owner")
 
 
+def require_reviewed(agent: Agent) -> None:
+    """Refuse an agent whose model, charter or tools changed since somebody looked at them."""
+    if agent.review_needed:
+        raise ReviewNeeded(f"{agent} changed, and nobody has reviewed it.", remedy="Let somebody else review it first.")
+
+
 def require_unexpired(agent: Agent, *, now: datetime) -> None:
     """Refuse an agent whose time is over."""
     if agent.expires_at is not None and agent.expires_at <= now:
@@ -115,7 +169,7 @@ def require_unexpired(agent: Agent, *, now: datetime) -> None:
 def require_future(expires_at: datetime | None, *, now: datetime) -> None:
     """Refuse an end that is not ahead."""
     if expires_at is not None and expires_at <= now:
-        raise AgentIsOver("The end must lie in the future.")
+        raise BadAgentEnd("The end must lie in the future.")
 
 
 def require_effectively_active(agent: Agent, *, now: datetime) -> None:

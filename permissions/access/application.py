@@ -7,7 +7,9 @@ errors that say nothing.
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -15,13 +17,17 @@ import msgspec
 import structlog
 
 from agentiam.kit import problems
+from agentiam.kit.measures import Counter, measures
 from agentiam.kit.problems import Problem
 from permissions.access import requests
+from permissions.access.callers import Sender, sender_of
 from permissions.access.evaluation import EvaluationWork, answer_json
 from permissions.access.metadata import WELL_KNOWN, metadata
-from permissions.access.point import DecisionPoint, Sender, sender_of
-from permissions.access.requests import MAX_BODY_BYTES, Asked, Json
+from permissions.access.point import DecisionPoint
+from permissions.access.requests import MAX_BODY_BYTES, Json
 from permissions.access.search import SearchFor, SearchWork
+from permissions.oauth.dpop import nonce_of
+from permissions.questions import Asked
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,7 +44,26 @@ _SEARCHES: Final[Mapping[str, SearchFor]] = {
     "/access/v1/search/resource": "resource",
     "/access/v1/search/action": "action",
 }
+_EVALUATIONS: Final = frozenset({"/access/v1/evaluation", "/access/v1/evaluations"})
+_ROUTES: Final = frozenset({*_EVALUATIONS, *_SEARCHES})
+_SECONDS: Final = measures.histogram(
+    "decision_seconds", (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+)
+_answered: Final[dict[tuple[str, str, int], Counter]] = {}
 _log = structlog.get_logger(__name__)
+
+
+def _count(path: str, method: str, status: int, began: float) -> None:
+    """Count an answer by its route; whatever else was called has no name of its own, so that nobody fills the memory."""
+    if status == 200 and path in _EVALUATIONS:
+        _SECONDS.observe(time.perf_counter() - began)
+    route = path if path in _ROUTES else route_of(path)
+    method = method if method in {"POST", "GET", "HEAD"} else "other"
+    counter = _answered.get((route, method, status))
+    if counter is None:
+        counter = measures.counter("http_requests", route=route, method=method, status=str(status))
+        _answered[route, method, status] = counter
+    counter.add()
 
 
 def serves(path: str) -> bool:
@@ -46,11 +71,23 @@ def serves(path: str) -> bool:
     return path == WELL_KNOWN or path.startswith((PREFIX, f"{WELL_KNOWN}/"))
 
 
+def route_of(path: str) -> str:
+    """Name the route of a path with a word of ours; empty for a path that does not belong here."""
+    if not serves(path):
+        return ""
+    return path if path in _ROUTES else "none" if path.startswith(PREFIX) else WELL_KNOWN
+
+
 def _header(headers: Headers, name: bytes) -> str:
     for key, value in headers:
         if key == name:
             return value.decode("latin-1")
     return ""
+
+
+def _joined(headers: Headers, name: bytes) -> str:
+    """Give a header that must not be there twice as it stands; of two together nothing can be read (RFC 9449, section 4.3)."""
+    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 def _client_address(scope: Scope) -> str:
@@ -100,6 +137,7 @@ class AccessApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong becomes a problem document, and never a yes."""
+        began = time.perf_counter()
         headers: Headers = scope["headers"]
         request_id = _header(headers, b"x-request-id")
         try:
@@ -107,12 +145,13 @@ class AccessApplication:
         except Problem as problem:
             status, body, extra = _refusal(problem)
         except Exception:  # noqa: BLE001  (the last resort: whatever it was, the answer is not a yes)
-            _log.exception("a decision request failed", path=scope["path"])
+            _log.exception("a decision request failed", path=scope["path"], request_id=request_id[:200])
             failed = Problem(500, "internal-error", "The request could not be answered; nothing was allowed.")
             status, body, extra = _refusal(failed)
         response = [(b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"), *extra]
         if request_id:
             response.append((b"x-request-id", request_id.encode("latin-1")))
+        _count(scope["path"], scope["method"], status, began)
         await send({"type": "http.response.start", "status": status, "headers": response})
         await send({"type": "http.response.body", "body": body})
 
@@ -120,12 +159,19 @@ class AccessApplication:
         path, method = scope["path"], scope["method"]
         if not path.startswith(PREFIX):
             _allow(method, "GET", "HEAD")
-            found = await self.point.in_thread(metadata, path)
-            return 200, _encode(found), [(b"content-type", _JSON)]
-        if path not in _SEARCHES and path not in {"/access/v1/evaluation", "/access/v1/evaluations"}:
+            return 200, _encode(await self.point.in_thread(metadata, path)), [(b"content-type", _JSON)]
+        if path not in _ROUTES:
             raise Problem(404, "not-found", f"There is no {path}.")
         _allow(method, "POST")
-        sender = sender_of(_header(headers, b"authorization"), _client_address(scope), request_id[:200])
+        sender = sender_of(
+            _header(headers, b"authorization"),
+            _joined(headers, b"dpop"),
+            _joined(headers, b"subject-token"),
+            method=method,
+            path=path,
+            address=_client_address(scope),
+            request_id=request_id[:200],
+        )
         if not _is_short(headers):
             # Whoever has no key does not get to send much.
             await self.point.authenticate(sender)
@@ -134,7 +180,10 @@ class AccessApplication:
             answer = await self._search(_SEARCHES[path], body, headers, sender)
         else:
             answer = await self._evaluations(body, headers, sender, batch=path == "/access/v1/evaluations")
-        return 200, _encode(answer), [(b"content-type", _JSON)]
+        found = [(b"content-type", _JSON)]
+        if sender.bound:
+            found.append((b"dpop-nonce", nonce_of(datetime.now(UTC)).encode("ascii")))
+        return 200, _encode(answer), found
 
     async def _evaluations(self, body: bytes, headers: Headers, sender: Sender, *, batch: bool) -> Json:
         """Answer one question, or a batch; a batch without items is one question (section 7.1)."""

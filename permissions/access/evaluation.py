@@ -1,40 +1,16 @@
 """One question or many: the Access Evaluation and Access Evaluations APIs (AuthZEN 1.0, sections 6 and 7)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
-from agentiam.kit.ids import uuid7
 from agentiam.kit.problems import Problem
 from audit.writer import Draft
-from permissions.access.answers import explained, record_data, told_to_agent
-from permissions.access.point import Sender
-from permissions.access.questions import Posed, needs, pose
-from permissions.access.requests import Asked
-from permissions.engine.evaluate import decide
-from permissions.engine.explain import explain_loss
-from permissions.engine.types import Decision, Effect
-from permissions.events import ACCESS_DECIDED
-from permissions.selectors.keys import KeyFacts
+from permissions.access.callers import Party, Sender
+from permissions.answers import told_to_agent
+from permissions.questions import Asked, Posed, needs, pose
+from permissions.services.decisions import Settled, Via, draft_of, settled
 from permissions.worlds import Known, Needs
-
-
-@dataclass(slots=True)
-class Settled:
-    """One answered question: the decision, its id, and everything that can be said about it."""
-
-    posed: Posed
-    decision: Decision
-    evaluation_id: UUID
-    at: datetime
-    revision: int
-    said: dict[str, Any]
-    """Everything, for the record."""
-    told: dict[str, Any] | None
-    """What the caller is told besides the decision; None where it asked for a short answer."""
-
 
 _AT_ONCE: Final = 50
 """A longer batch is answered in a thread, so that others are answered meanwhile."""
@@ -51,7 +27,7 @@ class EvaluationWork:
         self._posed: list[Posed | Problem] = []
         self.long = len(items) > _AT_ONCE
 
-    def needs(self, caller: KeyFacts, known: Known, now: datetime) -> Needs:
+    def needs(self, caller: Party, known: Known, now: datetime) -> Needs:
         """Pose every question that can be posed, and join what they name."""
         self._to_agent = caller.kind == "agent"
         self._posed = [item if isinstance(item, Problem) else _pose(item, caller, known, now) for item in self._items]
@@ -78,19 +54,32 @@ class EvaluationWork:
         full = self._wants_full(posed.asked)
         result = settled(posed, known, now, suggest=full and not self._to_agent)
         if full:
-            result.told = told_to_agent(result.said, result.decision) if self._to_agent else result.said
+            result.told = told_to_agent(result.said) if self._to_agent else result.said
         return result
 
-    def drafts(self, result: list[Settled | Problem], caller: KeyFacts, known: Known, sender: Sender) -> list[Draft]:
+    def drafts(self, result: list[Settled | Problem], caller: Party, known: Known, sender: Sender) -> list[Draft]:
         """Make a record of every answer; an item that could not be read was not decided."""
-        return [draft_of(each, caller, known, sender) for each in result if isinstance(each, Settled)]
+        via = via_of(caller, sender)
+        return [draft_of(each, caller, known, via) for each in result if isinstance(each, Settled)]
 
 
-def _pose(asked: Asked, caller: KeyFacts, known: Known, now: datetime) -> Posed | Problem:
+def _pose(asked: Asked, caller: Party, known: Known, now: datetime) -> Posed | Problem:
     try:
-        return pose(asked, caller, known, now)
+        return pose(asked, caller, known, now, caller.proven)
     except Problem as problem:
         return problem
+
+
+def via_of(caller: Party, sender: Sender) -> Via:
+    """Say how a request came in: by which key, with which token, from where."""
+    proven = caller.proven
+    return Via(
+        key=caller.key,
+        address=sender.address,
+        request_id=sender.request_id,
+        token="" if proven is None else proven.token,
+        client="" if proven is None else proven.client,
+    )
 
 
 def answer_json(result: Settled | Problem) -> dict[str, Any]:
@@ -99,43 +88,4 @@ def answer_json(result: Settled | Problem) -> dict[str, Any]:
         return {"decision": False, "context": {"error": {"status": result.status, "message": result.detail}}}
     if result.told is None:
         return {"decision": result.decision.allows}
-    context = {
-        **result.told,
-        "evaluation_id": str(result.evaluation_id),
-        "evaluated_at": result.at.isoformat(),
-        "revision": result.revision,
-    }
-    return {"decision": result.decision.allows, "context": context}
-
-
-def settled(posed: Posed, known: Known, now: datetime, *, suggest: bool) -> Settled:
-    """Decide one question and collect what can be said about the answer, on request also what would make it a yes."""
-    decision = decide(known.world, posed.question) if posed.refused is None else Decision(Effect.DENY, posed.refused)
-    explanation = None
-    if posed.refused is None and not decision.allows:
-        explanation = explain_loss(known.world, posed.question, decision, suggest=suggest)
-    said = explained(posed, decision, explanation, known)
-    return Settled(posed, decision, uuid7(), now, known.world.revision, said, None)
-
-
-def draft_of(result: Settled, caller: KeyFacts, known: Known, sender: Sender) -> Draft:
-    """Make the record of one answer."""
-    question = result.posed.question
-    kind, _, subject_id = question.subject.partition("/")
-    target = {"type": question.type, "id": question.resource, "label": f"{question.action} {question.type}"}
-    data = record_data(result.posed, result.decision, result.said, result.revision)
-    data["caller"] = {"kind": caller.kind, "id": caller.holder, "key": sender.token.public_id}
-    return Draft(
-        organization_id=known.world.organization_id,
-        id=result.evaluation_id,
-        type=ACCESS_DECIDED.name,
-        at=result.at,
-        actor={"kind": kind, "id": subject_id, "label": subject_id, "address": sender.address},
-        target=target,
-        reason=result.said["reason_admin"],
-        request_id=sender.request_id,
-        effect=result.decision.effect.value,
-        data=data,
-        fence=result.revision,
-        partner_fences=dict(known.partners),
-    )
+    return {"decision": result.decision.allows, "context": result.context(result.told)}

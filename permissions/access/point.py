@@ -1,15 +1,15 @@
 """The decision point: answers on the world in memory, and gives the answer only when its record is durable.
 
 The record states the revision that the answer rests on; when the organization has moved on meanwhile the record is refused,
-the world is brought up to date, and the whole request is decided anew, the caller's own key included.
+the world is brought up to date, and the whole request is decided anew, the caller's own key and tokens included.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -18,42 +18,45 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from agentiam.kit.problems import Problem
-from agentiam.kit.tokens import MalformedToken, Peppers, Token, split_token
+from agentiam.kit.tokens import Peppers, Token
 from audit.writer import Draft, RecordUnavailable, Stale, get_writer
-from directory.services.credentials import note_use
+from directory.models import CredentialRecord, Scope
+from permissions.access.callers import (
+    Party,
+    Sender,
+    party_with_key,
+    party_with_token,
+    refused_key,
+    refused_subject_token,
+)
+from permissions.access.tokens import Tokens
+from permissions.oauth.facts import TokenFacts
+from permissions.oauth.presented import (
+    Presented,
+    check_presented,
+    insufficient,
+    note_elsewhere,
+    refused_token,
+    spend_presented,
+)
 from permissions.selectors.keys import KeyFacts, key_facts
-from permissions.worlds import Known, Needs, OrganizationGone, Worlds, fence
+from permissions.services.uses import note_key_use, note_refused_network
+from permissions.worlds import Known, Needs, OrganizationGone, fence, worlds_of_process
 
 PATIENCE_SECONDS: Final = 5.0
+_KEY: Final = CredentialRecord.Kind.API_KEY.value
 _MAX_KEYS: Final = 100_000
 _NOTE_EVERY_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 
+_INSUFFICIENT_SCOPE: Final = {"WWW-Authenticate": 'Bearer realm="agentiam", error="insufficient_scope", scope="decide"'}
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Where a request came from, and how its sender wants to be known."""
-
-    token: Token
-    address: str
-    request_id: str
 
 
 def unavailable(detail: str) -> Problem:
     """Say that no decision can be given now; the caller must treat it as a no."""
     return Problem(503, "decision-unavailable", detail, headers={"Retry-After": "1"})
-
-
-def unauthorized(detail: str) -> Problem:
-    """Say that the caller did not prove who it is, without a word about why a real key failed."""
-    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="agentiam"'})
-
-
-def refused_key() -> Problem:
-    """Say that a key is not taken: unknown, ended, revoked, from elsewhere, or mistyped, which is not told apart."""
-    return unauthorized("The key is not valid here and now.")
 
 
 class Work(Protocol[T]):
@@ -62,13 +65,13 @@ class Work(Protocol[T]):
     long: bool
     """Whether answering takes long enough to leave the event loop to others."""
 
-    def needs(self, caller: KeyFacts, known: Known, now: datetime) -> Needs:
+    def needs(self, caller: Party, known: Known, now: datetime) -> Needs:
         """Say what must be in the world."""
 
     def answer(self, known: Known, now: datetime) -> T:
         """Answer on the world."""
 
-    def drafts(self, result: T, caller: KeyFacts, known: Known, sender: Sender) -> Sequence[Draft]:
+    def drafts(self, result: T, caller: Party, known: Known, sender: Sender) -> Sequence[Draft]:
         """Make the records that must be durable before the answer leaves."""
 
 
@@ -76,7 +79,7 @@ class DecisionPoint:
     """Everything that the decision endpoints of one process share."""
 
     def __init__(self) -> None:
-        self.worlds = Worlds()
+        self.worlds = worlds_of_process()
         self.writer = get_writer()
         self.writer.install_fence(fence)
         self.peppers = Peppers(settings.CREDENTIAL_PEPPERS)
@@ -85,7 +88,8 @@ class DecisionPoint:
         self._long = ThreadPoolExecutor(max_workers=2, thread_name_prefix="searches")
         self._turns: dict[UUID, asyncio.Semaphore] = {}
         self._keys: dict[str, tuple[KeyFacts, int]] = {}
-        self._noted: dict[str, float] = {}
+        self._tokens = Tokens(self.worlds)
+        self._noted: dict[tuple[str, bool], float] = {}
         self._background: set[asyncio.Future[Any]] = set()
 
     async def in_thread(self, work: Callable[..., T], *args: Any, executor: ThreadPoolExecutor | None = None) -> T:
@@ -101,18 +105,61 @@ class DecisionPoint:
             _log.error("the database did not answer a decision", error=type(error).__name__)
             raise unavailable("The database does not answer.") from None
 
-    async def authenticate(self, sender: Sender) -> tuple[KeyFacts, Known]:
-        """Find who the caller is and the world it asks about; raises a 401 problem."""
-        token = sender.token
+    async def authenticate(self, sender: Sender) -> tuple[Party, Known]:
+        """Find who the caller is and the world it asks about; raises a 401 or 403 problem."""
+        if isinstance(sender.shown, Presented):
+            return await self._by_token(sender, sender.shown)
+        facts, known = await self._by_key(sender.shown, sender.address)
+        if not sender.subject_token:
+            return party_with_key(facts), known
+        return party_with_key(facts, (await self._passed_on(sender.subject_token, facts, known)).proven), known
+
+    async def _by_key(self, token: Token, address: str) -> tuple[KeyFacts, Known]:
         remembered = self._remembered(token)
         facts, known = remembered if remembered is not None else await self.in_thread(self._read_key, token)
         credential = facts.credential
         proved = self.peppers.matches(token.secret, credential.digest, credential.pepper)
         now = datetime.now(UTC)
-        if not proved or facts.suspended or not credential.live(now) or not credential.admits(sender.address):
+        # A client secret is for getting tokens: as a key it would go round the proof that it may demand.
+        if not proved or facts.suspended or credential.kind != _KEY or not credential.live(now):
             raise refused_key()
-        self._note(facts, now)
+        if not credential.admits(address):
+            self._note(facts, address, now, refused=True)
+            raise refused_key()
+        if Scope.DECIDE.value not in credential.scopes:
+            raise Problem(403, "insufficient-scope", "The key is not for decisions.", headers=_INSUFFICIENT_SCOPE)
+        self._note(facts, address, now)
         return facts, known
+
+    async def _by_token(self, sender: Sender, shown: Presented) -> tuple[Party, Known]:
+        """Prove an agent by its token for agentiam itself; its DPoP proof is used up once for a request."""
+        now = datetime.now(UTC)
+        found = self._tokens.remembered(shown.text) or await self.in_thread(self._tokens.read, shown.text, now)
+        if found is None or not found[0].own or found[0].proven.fault(now):
+            raise refused_token(shown, now=now)
+        facts, known = found
+        if not sender.proof_spent:
+            proof = check_presented(facts, shown, now=now)
+            if not facts.admits(sender.address):
+                await self.in_thread(partial(note_elsewhere, facts, shown, now=now))
+                raise refused_token(shown, now=now)
+            if proof is not None:
+                await self.in_thread(partial(spend_presented, facts, proof, shown, now=now))
+                sender.proof_spent = True
+        if Scope.DECIDE.value not in facts.scopes:
+            raise insufficient(shown, Scope.DECIDE.value)
+        return party_with_token(facts), known
+
+    async def _passed_on(self, text: str, caller: KeyFacts, known: Known) -> TokenFacts:
+        """Verify a token that an application was given; one that has ended is taken, and loses in the decision."""
+        if caller.kind != "application" or not caller.audience:
+            raise refused_subject_token()
+        facts = self._tokens.remembered_in(text, known)
+        if facts is None:
+            facts = await self.in_thread(self._tokens.read_in, text, known, datetime.now(UTC))
+        if facts is None or facts.audience != caller.audience:
+            raise refused_subject_token()
+        return facts
 
     def _remembered(self, token: Token) -> tuple[KeyFacts, Known] | None:
         """Give a key that was read at the revision of the world in memory."""
@@ -139,20 +186,21 @@ class DecisionPoint:
         self._keys[token.public_id] = (facts, known.world.revision)
         return facts, known
 
-    def _note(self, facts: KeyFacts, now: datetime) -> None:
-        """Note the use of a key, at most once a minute and never in the way of the answer."""
+    def _note(self, facts: KeyFacts, address: str, now: datetime, *, refused: bool = False) -> None:
+        """Note the use of a key, or its use from elsewhere: at most once a minute, and never in the way of the answer."""
         moment = time.monotonic()
-        public_id = facts.credential.public_id
-        if moment - self._noted.get(public_id, -_NOTE_EVERY_SECONDS) < _NOTE_EVERY_SECONDS:
+        key = facts.credential.public_id, refused
+        if moment - self._noted.get(key, -_NOTE_EVERY_SECONDS) < _NOTE_EVERY_SECONDS:
             return
-        self._noted[public_id] = moment
-        task = asyncio.ensure_future(self.in_thread(self._write_use, facts, now))
+        self._noted[key] = moment
+        task = asyncio.ensure_future(self.in_thread(self._write_use, facts, address, now, refused))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _write_use(self, facts: KeyFacts, now: datetime) -> None:
+    def _write_use(self, facts: KeyFacts, address: str, now: datetime, refused: bool) -> None:  # noqa: FBT001
+        note = note_refused_network if refused else note_key_use
         try:
-            note_use(credential=facts.record(), now=now)
+            note(record=facts.record(), address=address, now=now)
         except DatabaseError as error:
             _log.warning("the use of a key could not be noted", error=type(error).__name__)
 
@@ -184,7 +232,7 @@ class DecisionPoint:
             await self.in_thread(self._renew, caller.organization_id)
         raise unavailable("The organization's rules are changing faster than the decision can be made.")
 
-    async def _answered(self, work: Work[T], caller: KeyFacts, known: Known) -> tuple[T, Known]:
+    async def _answered(self, work: Work[T], caller: Party, known: Known) -> tuple[T, Known]:
         """Answer by the clock as it is now, whatever was waited for before; gives the answer and the world it rests on."""
         now = datetime.now(UTC)
         known = await self.ready(known, work.needs(caller, known, now))
@@ -209,14 +257,3 @@ class DecisionPoint:
         """Stop the readers; the writer is stopped by whoever serves."""
         self._readers.shutdown(wait=True)
         self._long.shutdown(wait=True)
-
-
-def sender_of(authorization: str, address: str, request_id: str) -> Sender:
-    """Read the Authorization header (RFC 6750, section 2.1); raises a 401 problem."""
-    scheme, _, text = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        raise unauthorized("Send the key as Authorization: Bearer KEY.")
-    try:
-        return Sender(split_token(text.strip()), address, request_id)
-    except MalformedToken:
-        raise refused_key() from None

@@ -5,13 +5,13 @@ Whatever is malformed is a 400 that names the place as a JSON pointer. Unknown m
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from agentiam.kit.problems import Problem
 from permissions.engine.types import EMPTY
+from permissions.questions import Asked, Entity
 
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_ITEMS: Final = 1_000
@@ -24,34 +24,6 @@ SEMANTICS: Final = ("execute_all", "deny_on_first_deny", "permit_on_first_permit
 Json = dict[str, Any]
 _decode: Final = msgspec.json.Decoder().decode
 _TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"([ \t\n\r]*:)?')
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """A subject or a resource as it was sent; the id is empty where a search leaves it out."""
-
-    type: str
-    id: str
-    properties: Mapping[str, Any] = EMPTY
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One question as it was sent."""
-
-    subject: Entity
-    action: str
-    resource: Entity
-    action_properties: Mapping[str, Any] = EMPTY
-    context: Mapping[str, Any] = EMPTY
-    fields: tuple[str, ...] = ()
-    on_behalf_of: Entity | None = None
-    actor: str | None = None
-    """The acting agent, where the subject is the user (``subject.properties.act.sub``)."""
-    delegation: tuple[str, ...] = ()
-    task_id: str = ""
-    task_purpose: str = ""
-    explain: bool | None = None
 
 
 def malformed(pointer: str, detail: str) -> Problem:

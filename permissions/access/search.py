@@ -19,17 +19,18 @@ from agentiam.kit.canonical import fingerprint
 from agentiam.kit.ids import uuid7
 from audit.writer import Draft
 from directory.models import Agent, User
-from permissions.access.answers import explained, obligations
-from permissions.access.point import Sender
-from permissions.access.questions import Posed, kind_of, needs, pose
+from permissions.access.callers import Party, Sender
+from permissions.access.evaluation import via_of
 from permissions.access.requests import Json, asked, malformed
+from permissions.answers import explained, obligations
 from permissions.engine import search
 from permissions.engine.conditions import FALSE
 from permissions.engine.plan import plan
 from permissions.engine.types import Decision, Question
 from permissions.events import ACCESS_SEARCHED
 from permissions.models import Resource
-from permissions.selectors.keys import KeyFacts
+from permissions.questions import Posed, kind_of, needs, pose
+from permissions.services.decisions import caller_json
 from permissions.worlds import Known, Needs, Worlds
 
 SearchFor = Literal["subject", "resource", "action"]
@@ -82,7 +83,7 @@ class SearchWork:
         self.page = Page(DEFAULT_LIMIT, "", asked_for=False)
         self._posed: Posed | None = None
         self._self: str | None = None
-        """The agent that asks with its own key, and can find nobody but itself."""
+        """The agent that asks, or whose token was passed on: nobody but it can be found."""
 
     def _page(self, body: Json) -> Page:
         page = body.get("page")
@@ -115,15 +116,17 @@ class SearchWork:
             return ""
         return _cipher().encrypt(msgspec.json.encode({"after": found.after, "search": self._print})).decode("ascii")
 
-    def needs(self, caller: KeyFacts, known: Known, now: datetime) -> Needs:
+    def needs(self, caller: Party, known: Known, now: datetime) -> Needs:
         """Name what is fixed; candidates are read while searching."""
         asking = self.asked
-        if caller.kind == "agent":
-            self._self = caller.holder
-            if self._for == "subject":
-                asking = replace(asking, subject=replace(asking.subject, type="agent", id=caller.holder))
-        self._posed = pose(asking, caller, known, now)
-        who = {"organization": str(known.world.organization_id), "caller": f"{caller.kind}/{caller.holder}"}
+        self._self = caller.only_agent
+        if self._self is not None and self._for == "subject":
+            asking = replace(asking, subject=replace(asking.subject, type="agent", id=self._self))
+        self._posed = pose(asking, caller, known, now, caller.proven)
+        who: Json = {"organization": str(known.world.organization_id), "caller": f"{caller.kind}/{caller.holder}"}
+        if caller.proven is not None:
+            # Of the chain, and not of the token: whoever has a new one meanwhile goes on where they were.
+            who["chain"] = list(caller.proven.chain)
         self._print = fingerprint({**_without_page(self._for, self._body), **who})
         self.page = self._page(self._body)
         wanted = needs(self._posed.question)
@@ -200,7 +203,7 @@ class SearchWork:
         for ref, decision in search.subjects(known.world, question, refs):
             yield ref.partition("/")[2], decision
 
-    def drafts(self, result: Found, caller: KeyFacts, known: Known, sender: Sender) -> list[Draft]:
+    def drafts(self, result: Found, caller: Party, known: Known, sender: Sender) -> list[Draft]:
         """Record the search: who looked for what, and how much was found."""
         question = result.posed.question
         data = {
@@ -212,7 +215,7 @@ class SearchWork:
             "resource": question.resource,
             "subject": "" if self._for == "subject" else question.subject,
             "on_behalf_of": question.on_behalf_of,
-            "caller": {"kind": caller.kind, "id": caller.holder, "key": sender.token.public_id},
+            "caller": caller_json(caller, via_of(caller, sender)),
         }
         return [
             Draft(

@@ -7,6 +7,7 @@
               ∩ the delegation ∩ the delegator's authority, link by link (if delegated)
               ∩ the trust between the organizations                     (if from a partner)
               ∩ what the task allows                                    (if the run is bound to a task)
+              ∩ what the token was issued for                           (if it is asked with one)
 
 A term is lost at once (``fault``), limits the fields whatever the object (``mask``), or offers candidates: entitlements of
 which at least one must cover the object in this situation.
@@ -254,6 +255,12 @@ def _task(runs: tuple[RunFacts, ...], question: Question) -> Term:
     return Term("task", question.subject, "" if mask else reason, mask, None, rule)
 
 
+def _token(within: tuple[Entitlement, ...], question: Question) -> Term:
+    found = tuple((each, each.rule) for each in within if each.type == question.type and each.covers(question.action))
+    reason = "" if found else f"the token was not issued for {question.action} on {question.type}"
+    return Term("token", question.subject, reason, -1, found)
+
+
 def terms(world: World, question: Question, resource_type: TypeFacts) -> Iterator[Term]:
     """List the terms of the formula for one question, those that are lost outright included, in the order of the formula."""
     ref = question.subject
@@ -271,6 +278,8 @@ def terms(world: World, question: Question, resource_type: TypeFacts) -> Iterato
                 "grants", ref, "", -1, candidates(world, subject, (question.type, question.action), Mode.USE, question.now)
             )
         return
+    if question.within is not None:
+        yield _token(question.within, question)
     yield from _own(world, subject, question, Mode.USE, "grants")
     if subject.parent is not None:
         yield from _ancestors(world, subject, question)

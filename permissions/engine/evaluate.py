@@ -27,6 +27,7 @@ from permissions.engine.types import (
 )
 
 _NOTHING: Final = ResourceFacts(type="", id="")
+_OF_CHAIN: Final = frozenset({"risk", "signs"})
 BUILT_IN: Final = frozenset({"type", "id", "kind", "name", "email", "teams"})
 
 
@@ -142,6 +143,8 @@ def situation_of(world: World, question: Question, resource: dict[str, Any]) -> 
     """Lay out what conditions see; of a row that is not known yet, only what is the same for all rows is given."""
     subject = world.principals.get(question.subject)
     known: Mapping[str, Any] | None = None if subject is None else subject.view
+    if known is not None and question.delegation:
+        known = _with_delegators(world, question, known)
     view = known or {}
     if question.subject_properties:
         view = {**view, **{name: value for name, value in question.subject_properties.items() if name not in BUILT_IN}}
@@ -160,6 +163,15 @@ def situation_of(world: World, question: Question, resource: dict[str, Any]) -> 
         {"id": question.task_id, "purpose": purpose(world, question)} if question.task_id else None,
         question.now,
     )
+
+
+def _with_delegators(world: World, question: Question, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Let the worst risk of a chain be that of whoever acts in it; where one is not known, none is, and guardrails hold."""
+    views = [known, *(facts.view for ref in question.delegation if (facts := world.principals.get(ref)) is not None)]
+    if not all("risk" in each for each in views):
+        return {name: value for name, value in known.items() if name not in _OF_CHAIN}
+    signs: set[str] = set().union(*(each["signs"] for each in views))
+    return {**known, "risk": max(each["risk"] for each in views), "signs": sorted(signs)}
 
 
 def _key_of(parent: Any) -> ResourceKey | None:

@@ -19,11 +19,12 @@ MAX_CLAUSED: Final = 3
 """For so many rules that fail, the clauses of their conditions are given: they cost far more than the rest."""
 MAX_SUGGESTED: Final = 3
 _MAX_ATTEMPTS: Final = 8
-_NEED: Final = {"grants": Mode.USE, "user": Mode.USE, "parent": Mode.ANY, "delegator": Mode.DELEGATE}
+NEED: Final = {"grants": Mode.USE, "user": Mode.USE, "parent": Mode.ANY, "delegator": Mode.DELEGATE}
 _GIFTS: Final = {
-    **dict.fromkeys(_NEED, ("grant", "a grant or role that lets {who} {what}")),
+    **dict.fromkeys(NEED, ("grant", "a grant or role that lets {who} {what}")),
     "consent": ("consent", "the consent of {who} to {what}"),
     "delegation": ("delegation", "a delegation from {who} that covers {what}"),
+    "token": ("token", "a token that was issued to {who} to {what}"),
 }
 _STEP: Final = " (a step; not enough by itself)"
 
@@ -190,7 +191,7 @@ def _fails(evaluation: Evaluation, condition: Condition) -> str:
 def _out_of_time(evaluation: Evaluation, term: Term) -> Iterator[Tried]:
     """Give what the principal of a term holds for this action but not now, or not for this use."""
     world, question = evaluation.world, evaluation.question
-    principal, need = world.principals.get(term.who), _NEED.get(term.name)
+    principal, need = world.principals.get(term.who), NEED.get(term.name)
     if principal is None or need is None:
         return
     keys = ((question.type, question.action), (question.type, "*"))

@@ -16,10 +16,11 @@ from permissions.engine.types import GuardrailFacts, Lost, Question, World
 class Planner:
     """Turns the terms of one question into conditions on the row."""
 
-    __slots__ = ("situation",)
+    __slots__ = ("left_open", "situation")
 
-    def __init__(self, world: World, question: Question) -> None:
+    def __init__(self, world: World, question: Question, *, left_open: tuple[str, ...] = ()) -> None:
         self.situation = situation_of(world, question, {"type": question.type})
+        self.left_open = left_open
 
     def candidate(self, candidate: Candidate) -> Node:
         """Give the rows that an entitlement covers in this situation."""
@@ -30,7 +31,7 @@ class Planner:
         if entitlement.subtree is not None:
             parts.append(within(*entitlement.subtree))
         parts.extend(
-            is_true(condition.residual(self.situation))
+            is_true(condition.residual(self.situation, left_open=self.left_open))
             for condition in (entitlement.where, entitlement.when)
             if condition is not None
         )
@@ -46,10 +47,10 @@ class Planner:
 
     def spared(self, rail: GuardrailFacts) -> Node:
         """Give the rows on which a guardrail does not apply."""
-        return FALSE if rail.when is None else is_false(rail.when.residual(self.situation))
+        return FALSE if rail.when is None else is_false(rail.when.residual(self.situation, left_open=self.left_open))
 
 
-def _classes(wanted: int, masks: Iterable[int]) -> list[int]:
+def classes_of(wanted: int, masks: Iterable[int]) -> list[int]:
     """Split fields into classes that all these masks treat alike; give one field of each."""
     seen: dict[tuple[bool, ...], int] = {}
     known = tuple(masks)
@@ -79,7 +80,7 @@ def plan(world: World, question: Question) -> tuple[Node, Lost | None]:
     masks = [entitlement.fields for term in formula for entitlement, _ in term.candidates or ()]
     masks += [term.mask for term in formula] + [scope for _, scope in scopes if scope is not None]
     wanted = resource_type.mask(question.fields) if question.fields else resource_type.full
-    classes = _classes(wanted, masks)
+    classes = classes_of(wanted, masks)
     joined = all_of if question.fields else any_of
     rows: list[Node] = [TRUE for _ in classes]
     for term in formula:

@@ -334,6 +334,8 @@ class Question:
     delegation: tuple[Ref, ...] = ()
     task_id: str = ""
     task_purpose: str = ""
+    within: tuple[Entitlement, ...] | None = None
+    """What the token of whoever asks was issued for, and nothing beyond; None where no token limits it."""
 
 
 class Lost(NamedTuple):

@@ -33,6 +33,10 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='applications', to='directory.organization')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'slug'), name='application_slug_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['active', 'suspended'])), name='application_state_known'),
+                ],
                 'permissions': [('manage_application', 'Can manage the application')],
             },
         ),
@@ -45,6 +49,7 @@ class Migration(migrations.Migration):
                 ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
             ],
             options={
+                'unique_together': {('group', 'permission', 'content_object')},
                 'abstract': False,
             },
         ),
@@ -70,6 +75,10 @@ class Migration(migrations.Migration):
                 ('successor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='predecessors', to='permissions.applicationkey')),
             ],
             options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['api_key', 'client_secret']), ('pepper__isnull', False), ('public_id__isnull', False), models.Q(('digest', ''), _negated=True)), models.Q(('digest', ''), ('jwk__isnull', False), ('kind', 'public_key')), models.Q(('digest', ''), ('kind', 'federated'), models.Q(('issuer', ''), _negated=True), models.Q(('subject', ''), _negated=True)), _connector='OR'), name='applicationkey_proof_matches_kind'),
+                    models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='applicationkey_ends_after_start'),
+                ],
                 'abstract': False,
             },
         ),
@@ -82,6 +91,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'unique_together': {('user', 'permission', 'content_object')},
                 'abstract': False,
             },
         ),
@@ -94,6 +104,11 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='guardrails', to='directory.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'external_id'), name='guardrail_external_id_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='HistoricalApplication',
@@ -264,6 +279,11 @@ class Migration(migrations.Migration):
                 ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='resource_types', to='permissions.application')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='resource_types', to='directory.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'name'), name='resourcetype_name_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Resource',
@@ -276,6 +296,12 @@ class Migration(migrations.Migration):
                 ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='permissions.resource')),
                 ('type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='resources', to='permissions.resourcetype')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('type', 'external_id'), name='resource_external_id_once'),
+                    models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='resource_not_its_own_parent'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='HistoricalResource',
@@ -449,6 +475,16 @@ class Migration(migrations.Migration):
                 ('guardrail', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='permissions.guardrail')),
                 ('resource_type', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='permissions.resourcetype')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('guardrail', 'number'), name='guardrailversion_number_once'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['published', 'report_only'])), fields=('guardrail',), name='guardrailversion_one_in_force'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'draft')), fields=('guardrail',), name='guardrailversion_one_draft'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR'), name='guardrailversion_conditions_checked'),
+                    models.CheckConstraint(condition=models.Q(('effect__in', ['deny', 'require_approval', 'mask'])), name='guardrailversion_effect_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('published_at__isnull', True), ('state', 'draft')), models.Q(('published_at__isnull', False), ('state__in', ['published', 'report_only', 'superseded', 'withdrawn'])), _connector='OR'), name='guardrailversion_draft_or_published'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Grant',
@@ -478,6 +514,15 @@ class Migration(migrations.Migration):
                 ('resource_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='permissions.resourcetype')),
             ],
             options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('subtree_id', ''), ('subtree_type', '')), models.Q(models.Q(('subtree_type', ''), _negated=True), models.Q(('subtree_id', ''), _negated=True)), _connector='OR'), name='grant_subtree_is_whole'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resource', ''), ('subtree_id', '')), models.Q(('resource', ''), ('where', '')), models.Q(('subtree_id', ''), ('where', '')), _connector='OR'), name='grant_one_selector', violation_error_message='The selector is one resource, a subtree or a row condition, or none of them.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(models.Q(('where', ''), ('where_checked__isnull', True)), models.Q(models.Q(('where', ''), _negated=True), ('where_checked__isnull', False)), _connector='OR'), models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR')), name='grant_conditions_checked'),
+                    models.CheckConstraint(condition=models.Q(('use', True), ('delegate', True), _connector='OR'), name='grant_is_for_something', violation_error_message='It is for use, for handing on, or for both.'),
+                    models.CheckConstraint(condition=models.Q(('source__in', ['manual', 'blueprint', 'approval', 'delegation', 'replacement'])), name='grant_source_known'),
+                    models.CheckConstraint(condition=models.Q(('starts_at__isnull', True), ('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='grant_ends_after_start', violation_error_message='It ends after it begins.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('team__isnull', True), ('user__isnull', False)), models.Q(('team__isnull', False), ('user__isnull', True)), _connector='OR'), name='grant_one_holder'),
+                ],
                 'abstract': False,
             },
         ),
@@ -505,6 +550,14 @@ class Migration(migrations.Migration):
                 ('resource_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='permissions.resourcetype')),
             ],
             options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('subtree_id', ''), ('subtree_type', '')), models.Q(models.Q(('subtree_type', ''), _negated=True), models.Q(('subtree_id', ''), _negated=True)), _connector='OR'), name='delegation_subtree_is_whole'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resource', ''), ('subtree_id', '')), models.Q(('resource', ''), ('where', '')), models.Q(('subtree_id', ''), ('where', '')), _connector='OR'), name='delegation_one_selector', violation_error_message='The selector is one resource, a subtree or a row condition, or none of them.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(models.Q(('where', ''), ('where_checked__isnull', True)), models.Q(models.Q(('where', ''), _negated=True), ('where_checked__isnull', False)), _connector='OR'), models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR')), name='delegation_conditions_checked'),
+                    models.CheckConstraint(condition=models.Q(('delegator', models.F('delegate')), _negated=True), name='delegation_to_another'),
+                    models.CheckConstraint(condition=models.Q(('depth__gte', 1)), name='delegation_has_depth'),
+                    models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('created_at')), _connector='OR'), name='delegation_ends_after_start', violation_error_message='It ends after it begins.'),
+                ],
                 'abstract': False,
             },
         ),
@@ -523,6 +576,11 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consents', to=settings.AUTH_USER_MODEL)),
                 ('resource_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='permissions.resourcetype')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('given_at')), _connector='OR'), name='consent_ends_after_start', violation_error_message='It ends after it begins.'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Role',
@@ -535,6 +593,9 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='roles', to='directory.organization')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'external_id'), name='role_external_id_once'),
+                ],
                 'permissions': [('manage_role', 'Can manage the role'), ('assign_role', 'Can assign the role')],
             },
         ),
@@ -653,6 +714,11 @@ class Migration(migrations.Migration):
                 ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='permissions.role')),
             ],
             options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('subtree_id', ''), ('subtree_type', '')), models.Q(models.Q(('subtree_type', ''), _negated=True), models.Q(('subtree_id', ''), _negated=True)), _connector='OR'), name='entitlement_subtree_is_whole'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resource', ''), ('subtree_id', '')), models.Q(('resource', ''), ('where', '')), models.Q(('subtree_id', ''), ('where', '')), _connector='OR'), name='entitlement_one_selector', violation_error_message='The selector is one resource, a subtree or a row condition, or none of them.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(models.Q(('where', ''), ('where_checked__isnull', True)), models.Q(models.Q(('where', ''), _negated=True), ('where_checked__isnull', False)), _connector='OR'), models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR')), name='entitlement_conditions_checked'),
+                ],
                 'abstract': False,
             },
         ),
@@ -663,6 +729,11 @@ class Migration(migrations.Migration):
                 ('blueprint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='blueprint_roles', to='directory.blueprint')),
                 ('role', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='blueprint_roles', to='permissions.role')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('blueprint', 'role'), name='blueprintrole_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RoleAssignment',
@@ -683,6 +754,12 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('use', True), ('delegate', True), _connector='OR'), name='roleassignment_is_for_something', violation_error_message='It is for use, for handing on, or for both.'),
+                    models.CheckConstraint(condition=models.Q(('source__in', ['manual', 'blueprint', 'approval', 'delegation', 'replacement'])), name='roleassignment_source_known'),
+                    models.CheckConstraint(condition=models.Q(('starts_at__isnull', True), ('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='roleassignment_ends_after_start', violation_error_message='It ends after it begins.'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('team__isnull', True), ('user__isnull', False)), models.Q(('team__isnull', False), ('user__isnull', True)), _connector='OR'), name='roleassignment_one_holder'),
+                ],
                 'abstract': False,
             },
         ),
@@ -695,6 +772,7 @@ class Migration(migrations.Migration):
                 ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
             ],
             options={
+                'unique_together': {('group', 'permission', 'content_object')},
                 'abstract': False,
             },
         ),
@@ -705,6 +783,12 @@ class Migration(migrations.Migration):
                 ('included', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='included_in', to='permissions.role')),
                 ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inclusions', to='permissions.role')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('role', 'included'), name='roleinclusion_once'),
+                    models.CheckConstraint(condition=models.Q(('role', models.F('included')), _negated=True), name='roleinclusion_not_itself'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RoleUserPermission',
@@ -715,6 +799,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'unique_together': {('user', 'permission', 'content_object')},
                 'abstract': False,
             },
         ),
@@ -735,193 +820,13 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trusts', to='directory.organization')),
                 ('partner', models.ForeignKey(blank=True, help_text='A partner here.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='trusted_by', to='directory.organization')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('organization', 'slug'), name='application_slug_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['active', 'suspended'])), name='application_state_known'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='applicationgrouppermission',
-            unique_together={('group', 'permission', 'content_object')},
-        ),
-        migrations.AddConstraint(
-            model_name='applicationkey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['api_key', 'client_secret']), ('pepper__isnull', False), ('public_id__isnull', False), models.Q(('digest', ''), _negated=True)), models.Q(('digest', ''), ('jwk__isnull', False), ('kind', 'public_key')), models.Q(('digest', ''), ('kind', 'federated'), models.Q(('issuer', ''), _negated=True), models.Q(('subject', ''), _negated=True)), _connector='OR'), name='applicationkey_proof_matches_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='applicationkey',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='applicationkey_ends_after_start'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='applicationuserpermission',
-            unique_together={('user', 'permission', 'content_object')},
-        ),
-        migrations.AddConstraint(
-            model_name='guardrail',
-            constraint=models.UniqueConstraint(fields=('organization', 'external_id'), name='guardrail_external_id_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='resourcetype',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='resourcetype_name_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='resource',
-            constraint=models.UniqueConstraint(fields=('type', 'external_id'), name='resource_external_id_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='resource',
-            constraint=models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='resource_not_its_own_parent'),
-        ),
-        migrations.AddConstraint(
-            model_name='guardrailversion',
-            constraint=models.UniqueConstraint(fields=('guardrail', 'number'), name='guardrailversion_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='guardrailversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['published', 'report_only'])), fields=('guardrail',), name='guardrailversion_one_in_force'),
-        ),
-        migrations.AddConstraint(
-            model_name='guardrailversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'draft')), fields=('guardrail',), name='guardrailversion_one_draft'),
-        ),
-        migrations.AddConstraint(
-            model_name='guardrailversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR'), name='guardrailversion_conditions_checked'),
-        ),
-        migrations.AddConstraint(
-            model_name='guardrailversion',
-            constraint=models.CheckConstraint(condition=models.Q(('effect__in', ['deny', 'require_approval', 'mask'])), name='guardrailversion_effect_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='guardrailversion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('published_at__isnull', True), ('state', 'draft')), models.Q(('published_at__isnull', False), ('state__in', ['published', 'report_only', 'superseded', 'withdrawn'])), _connector='OR'), name='guardrailversion_draft_or_published'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('subtree_id', ''), ('subtree_type', '')), models.Q(models.Q(('subtree_type', ''), _negated=True), models.Q(('subtree_id', ''), _negated=True)), _connector='OR'), name='grant_subtree_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resource', ''), ('subtree_id', '')), models.Q(('resource', ''), ('where', '')), models.Q(('subtree_id', ''), ('where', '')), _connector='OR'), name='grant_one_selector', violation_error_message='The selector is one resource, a subtree or a row condition, or none of them.'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(('where', ''), ('where_checked__isnull', True)), models.Q(models.Q(('where', ''), _negated=True), ('where_checked__isnull', False)), _connector='OR'), models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR')), name='grant_conditions_checked'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('use', True), ('delegate', True), _connector='OR'), name='grant_is_for_something', violation_error_message='It is for use, for handing on, or for both.'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['manual', 'blueprint', 'approval', 'delegation', 'replacement'])), name='grant_source_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at__isnull', True), ('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='grant_ends_after_start', violation_error_message='It ends after it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('team__isnull', True), ('user__isnull', False)), models.Q(('team__isnull', False), ('user__isnull', True)), _connector='OR'), name='grant_one_holder'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('subtree_id', ''), ('subtree_type', '')), models.Q(models.Q(('subtree_type', ''), _negated=True), models.Q(('subtree_id', ''), _negated=True)), _connector='OR'), name='delegation_subtree_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resource', ''), ('subtree_id', '')), models.Q(('resource', ''), ('where', '')), models.Q(('subtree_id', ''), ('where', '')), _connector='OR'), name='delegation_one_selector', violation_error_message='The selector is one resource, a subtree or a row condition, or none of them.'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(('where', ''), ('where_checked__isnull', True)), models.Q(models.Q(('where', ''), _negated=True), ('where_checked__isnull', False)), _connector='OR'), models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR')), name='delegation_conditions_checked'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(('delegator', models.F('delegate')), _negated=True), name='delegation_to_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(('depth__gte', 1)), name='delegation_has_depth'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('created_at')), _connector='OR'), name='delegation_ends_after_start', violation_error_message='It ends after it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('given_at')), _connector='OR'), name='consent_ends_after_start', violation_error_message='It ends after it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='role',
-            constraint=models.UniqueConstraint(fields=('organization', 'external_id'), name='role_external_id_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('subtree_id', ''), ('subtree_type', '')), models.Q(models.Q(('subtree_type', ''), _negated=True), models.Q(('subtree_id', ''), _negated=True)), _connector='OR'), name='entitlement_subtree_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resource', ''), ('subtree_id', '')), models.Q(('resource', ''), ('where', '')), models.Q(('subtree_id', ''), ('where', '')), _connector='OR'), name='entitlement_one_selector', violation_error_message='The selector is one resource, a subtree or a row condition, or none of them.'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(('where', ''), ('where_checked__isnull', True)), models.Q(models.Q(('where', ''), _negated=True), ('where_checked__isnull', False)), _connector='OR'), models.Q(models.Q(('when', ''), ('when_checked__isnull', True)), models.Q(models.Q(('when', ''), _negated=True), ('when_checked__isnull', False)), _connector='OR')), name='entitlement_conditions_checked'),
-        ),
-        migrations.AddConstraint(
-            model_name='blueprintrole',
-            constraint=models.UniqueConstraint(fields=('blueprint', 'role'), name='blueprintrole_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.CheckConstraint(condition=models.Q(('use', True), ('delegate', True), _connector='OR'), name='roleassignment_is_for_something', violation_error_message='It is for use, for handing on, or for both.'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['manual', 'blueprint', 'approval', 'delegation', 'replacement'])), name='roleassignment_source_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at__isnull', True), ('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='roleassignment_ends_after_start', violation_error_message='It ends after it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('team__isnull', True), ('user__isnull', False)), models.Q(('team__isnull', False), ('user__isnull', True)), _connector='OR'), name='roleassignment_one_holder'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='rolegrouppermission',
-            unique_together={('group', 'permission', 'content_object')},
-        ),
-        migrations.AddConstraint(
-            model_name='roleinclusion',
-            constraint=models.UniqueConstraint(fields=('role', 'included'), name='roleinclusion_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleinclusion',
-            constraint=models.CheckConstraint(condition=models.Q(('role', models.F('included')), _negated=True), name='roleinclusion_not_itself'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='roleuserpermission',
-            unique_together={('user', 'permission', 'content_object')},
-        ),
-        migrations.AddConstraint(
-            model_name='trust',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True), ('partner__isnull', False)), fields=('organization', 'partner'), name='trust_one_a_partner'),
-        ),
-        migrations.AddConstraint(
-            model_name='trust',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('issuer', ''), ('partner__isnull', False)), models.Q(('partner__isnull', True), models.Q(('issuer', ''), _negated=True)), _connector='OR'), name='trust_partner_here_or_elsewhere'),
-        ),
-        migrations.AddConstraint(
-            model_name='trust',
-            constraint=models.CheckConstraint(condition=models.Q(('partner__isnull', True), models.Q(('partner', models.F('organization')), _negated=True), _connector='OR'), name='trust_in_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='trust',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('created_at')), _connector='OR'), name='trust_ends_after_start', violation_error_message='It ends after it begins.'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True), ('partner__isnull', False)), fields=('organization', 'partner'), name='trust_one_a_partner'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('issuer', ''), ('partner__isnull', False)), models.Q(('partner__isnull', True), models.Q(('issuer', ''), _negated=True)), _connector='OR'), name='trust_partner_here_or_elsewhere'),
+                    models.CheckConstraint(condition=models.Q(('partner__isnull', True), models.Q(('partner', models.F('organization')), _negated=True), _connector='OR'), name='trust_in_another'),
+                    models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('created_at')), _connector='OR'), name='trust_ends_after_start', violation_error_message='It ends after it begins.'),
+                ],
+            },
         ),
     ]

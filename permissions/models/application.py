@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -9,6 +10,7 @@ from simple_history.models import HistoricalRecords
 
 from agentiam.kit.ids import uuid7
 from directory.models import CredentialRecord, Organization
+from permissions.models.token_key import TokenKey
 from permissions.querysets import ApplicationKeyQuerySet, ApplicationQuerySet
 
 
@@ -21,6 +23,12 @@ class Application(models.Model):
         ACTIVE = "active", "Active"
         SUSPENDED = "suspended", "Suspended"
 
+    class TokenFormat(models.TextChoices):
+        """A signed token can be checked by anybody who has the keys; a reference only by asking."""
+
+        JWT = "jwt", "Signed (RFC 9068)"
+        REFERENCE = "reference", "A reference, looked up by introspection"
+
     id: "models.UUIDField[UUID, UUID]" = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="applications")
     slug = models.SlugField(max_length=63)
@@ -32,6 +40,21 @@ class Application(models.Model):
     believes_subject_properties = models.BooleanField(
         default=False, help_text="Take the properties that it sends of a subject for true."
     )
+    requires_tokens = models.BooleanField(
+        default=False, help_text="Answer it about an agent only with a token that the agent gave it (Subject-Token)."
+    )
+    token_format = models.CharField(max_length=9, choices=TokenFormat.choices, default=TokenFormat.JWT)
+    token_algorithm = models.CharField(
+        max_length=5,
+        choices=TokenKey.Algorithm.choices,
+        default=TokenKey.Algorithm.ES256,
+        help_text="What its tokens are signed with.",
+    )
+    token_seconds = models.PositiveIntegerField(
+        default=300,
+        validators=[MinValueValidator(30), MaxValueValidator(3600)],
+        help_text="How long a token for it lasts: 30 to 3600 seconds.",
+    )
     state = models.CharField(max_length=9, choices=State.choices, default=State.ACTIVE)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -41,7 +64,14 @@ class Application(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "slug"], name="application_slug_once"),
+            models.UniqueConstraint(
+                fields=["organization", "audience"],
+                condition=Q(state="active") & ~Q(audience=""),
+                name="application_audience_once",
+            ),
             models.CheckConstraint(condition=Q(state__in=["active", "suspended"]), name="application_state_known"),
+            models.CheckConstraint(condition=Q(token_format__in=["jwt", "reference"]), name="application_token_format_known"),
+            models.CheckConstraint(condition=Q(token_seconds__range=(30, 3600)), name="application_token_lasts_within_limits"),
         ]
         permissions = [("manage_application", "Can manage the application")]
 
@@ -58,4 +88,7 @@ class ApplicationKey(CredentialRecord):
     objects = ApplicationKeyQuerySet.as_manager()
 
     class Meta(CredentialRecord.Meta):
-        pass
+        indexes = [
+            *CredentialRecord.Meta.indexes,
+            models.Index(fields=["organization", "id"], name="applicationkey_by_organization"),
+        ]

@@ -79,3 +79,11 @@ class Held(models.Model):
                 violation_error_message="It ends after it begins.",
             ),
         ]
+        # Those that the clock has still to end.
+        indexes = [
+            models.Index(
+                fields=["organization", "ends_at"],
+                condition=Q(ended_at__isnull=True, ends_at__isnull=False),
+                name="%(class)s_due",
+            ),
+        ]

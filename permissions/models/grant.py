@@ -37,9 +37,10 @@ class RoleAssignment(Held):
             *Held.Meta.constraints,
             models.CheckConstraint(condition=_ONE_HOLDER, name="roleassignment_one_holder"),
         ]
+        indexes = [*Held.Meta.indexes, models.Index(fields=["organization", "id"], name="roleassignment_by_organization")]
 
     def __str__(self) -> str:
-        return f"{self.role} to {self.user or self.team}"
+        return f"{self.role} to {_holder_name(self)}"
 
 
 class Grant(EntitlementTerms, Held):
@@ -60,6 +61,14 @@ class Grant(EntitlementTerms, Held):
             *Held.Meta.constraints,
             models.CheckConstraint(condition=_ONE_HOLDER, name="grant_one_holder"),
         ]
+        indexes = [*Held.Meta.indexes, models.Index(fields=["organization", "id"], name="grant_by_organization")]
 
     def __str__(self) -> str:
-        return f"{', '.join(self.actions)} on {self.resource_type} to {self.user or self.team}"
+        return f"{', '.join(self.actions)} on {self.resource_type} to {_holder_name(self)}"
+
+
+def _holder_name(row: RoleAssignment | Grant) -> str:
+    """Name who holds it; a partner's agent goes by its SPIFFE id, whatever it is called at home."""
+    if row.user is not None and row.user.organization_id != row.organization_id:
+        return str(row.user.agent.spiffe_id)
+    return str(row.user or row.team)

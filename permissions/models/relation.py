@@ -14,6 +14,9 @@ from permissions.models.entitlement import EntitlementTerms
 from permissions.models.resource import ResourceType
 from permissions.querysets import ConsentQuerySet, DelegationQuerySet, TrustQuerySet
 
+_NOT_ENDED = Q(ended_at__isnull=True, ends_at__isnull=False)
+"""Of the rows that have an end, those that the clock has still to end."""
+
 
 class Consent(models.Model):
     """One row is one user's yes to one agent: for a type, actions, classes of data and a purpose, until an end."""
@@ -40,6 +43,10 @@ class Consent(models.Model):
                 name="consent_ends_after_start",
                 violation_error_message="It ends after it begins.",
             ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "id"], name="consent_by_organization"),
+            models.Index(fields=["organization", "ends_at"], condition=_NOT_ENDED, name="consent_due"),
         ]
 
     def __str__(self) -> str:
@@ -72,6 +79,10 @@ class Delegation(EntitlementTerms):
                 name="delegation_ends_after_start",
                 violation_error_message="It ends after it begins.",
             ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "id"], name="delegation_by_organization"),
+            models.Index(fields=["organization", "ends_at"], condition=_NOT_ENDED, name="delegation_due"),
         ]
 
     def __str__(self) -> str:
@@ -118,6 +129,7 @@ class Trust(models.Model):
                 violation_error_message="It ends after it begins.",
             ),
         ]
+        indexes = [models.Index(fields=["organization", "ends_at"], condition=_NOT_ENDED, name="trust_due")]
 
     def __str__(self) -> str:
         return f"{self.organization} trusts {self.partner or self.issuer}"

@@ -64,6 +64,7 @@ class Resource(models.Model):
             models.UniqueConstraint(fields=["type", "external_id"], name="resource_external_id_once"),
             models.CheckConstraint(condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="resource_not_its_own_parent"),
         ]
+        indexes = [models.Index(fields=["organization", "id"], name="resource_by_organization")]
 
     def __str__(self) -> str:
         return self.external_id

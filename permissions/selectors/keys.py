@@ -20,6 +20,9 @@ class KeyFacts:
     suspended: bool = False
     believes_resource_properties: bool = False
     believes_subject_properties: bool = False
+    requires_tokens: bool = False
+    audience: str = ""
+    """What tokens for an application are made out to."""
 
     @property
     def holder(self) -> str:
@@ -63,4 +66,6 @@ def _application_key(public_id: str) -> KeyFacts | None:
         suspended=application.state != Application.State.ACTIVE,
         believes_resource_properties=application.believes_resource_properties,
         believes_subject_properties=application.believes_subject_properties,
+        requires_tokens=application.requires_tokens,
+        audience=application.audience,
     )

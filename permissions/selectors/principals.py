@@ -1,6 +1,7 @@
 """Principals, with everything that is in their hands: agents with their ancestors, users with their teams and consents."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.db.models import F, Q
 from directory.lifecycle import State
 from directory.models import Agent, Organization, Run, Team, User
 from permissions.engine.types import (
+    Assignment,
     Ceiling,
     ConsentFacts,
     DelegationFacts,
@@ -32,6 +34,7 @@ from permissions.selectors.shared import (
     grants_of,
     grouped,
 )
+from permissions.selectors.signals import risks_of, with_ancestors
 
 _SPIFFE = "spiffe://"
 
@@ -39,7 +42,7 @@ _SPIFFE = "spiffe://"
 def principal_facts(organization_id: UUID, refs: Iterable[Ref], shared: Shared) -> dict[Ref, Principal | None]:
     """Read principals by reference, agents with all their ancestors; an unknown reference gives None.
 
-    A partner's agent is named by its SPIFFE id. Costs about ten queries, however many principals there are, and one more for
+    A partner's agent is named by its SPIFFE id. Costs about eleven queries, however many principals there are, and one more for
     each generation of agents.
     """
     wanted = set(refs)
@@ -51,21 +54,46 @@ def principal_facts(organization_id: UUID, refs: Iterable[Ref], shared: Shared) 
         if names["user"]
         else ()
     )
-    reader = _Reader(organization_id, shared, agents, people)
+    hands = _hands(organization_id, shared, agents, people)
     for agent in agents:
-        principal = reader.agent(agent)
+        principal = hands.agent(agent)
         found[principal.ref] = principal
     for person in people:
-        found[f"user/{person.external_id}"] = reader.person(person)
+        found[f"user/{person.external_id}"] = hands.person(person)
     return found
+
+
+def _hands(organization_id: UUID, shared: Shared, agents: list[Agent], people: list[User]) -> "Hands":
+    """Read what some accounts hold in a few queries."""
+    declared = ResourceType.objects.filter(organization_id=organization_id).values_list("pk", "name")
+    types = {pk: shared.types[name] for pk, name in declared if name in shared.types}
+    held = Q(user_id__in=[agent.user_id for agent in agents] + [person.pk for person in people])
+    live: dict[str, Any] = {"organization_id": organization_id, "ended_at__isnull": True, "resource_type__in": list(types)}
+    delegations = Delegation.objects.filter(delegator_id__in=[agent.pk for agent in agents], **live).select_related("delegate")
+    consents = Consent.objects.filter(user_id__in=[person.pk for person in people], **live).select_related("agent")
+    zone = shared.time_zone
+    return Hands(
+        organization_id,
+        shared,
+        grants_of(held, organization_id, types, zone),
+        assignments_of(held, organization_id),
+        delegation_facts(delegations.order_by("pk"), types, zone) if agents else {},
+        consent_facts(consents.order_by("pk"), types) if people else {},
+        _teams_of([person.pk for person in people], organization_id) if people else {},
+        with_ancestors(agents, risks_of(agent.pk for agent in agents)) if agents else {},
+    )
 
 
 def _agents(organization_id: UUID, names: set[str]) -> list[Agent]:
     local = {name for name in names if not name.startswith(_SPIFFE)}
     chosen = Q(organization_id=organization_id, external_id__in=local)
     if len(local) < len(names):
-        # Of an organization that never was a partner not even the existence of an agent is told.
-        chosen |= Q(spiffe_id__in=names - local, organization__trusted_by__organization_id=organization_id)
+        # Of an organization that never agreed to be a partner not even the existence of an agent is told.
+        chosen |= Q(
+            spiffe_id__in=names - local,
+            organization__trusted_by__organization_id=organization_id,
+            organization__trusted_by__agreed_there_at__isnull=False,
+        )
     rows = Agent.objects.select_related(
         "organization", "user", "owner", "sponsor", "sponsor_team", "blueprint", "parent", "team"
     )
@@ -78,36 +106,34 @@ def _agents(organization_id: UUID, names: set[str]) -> list[Agent]:
     return list(found.values())
 
 
-class _Reader:
-    """Reads what some accounts hold in a few queries, and hands it out one by one."""
+@dataclass(slots=True)
+class Hands:
+    """What is in the hands of some accounts, filed by account, agent and person; hands it out one by one."""
 
-    def __init__(self, organization_id: UUID, shared: Shared, agents: list[Agent], people: list[User]) -> None:
-        self.organization_id = organization_id
-        self.shared = shared
-        self.types: dict[UUID, TypeFacts] = {
-            pk: shared.types[name]
-            for pk, name in ResourceType.objects.filter(organization_id=organization_id).values_list("pk", "name")
-            if name in shared.types
-        }
-        accounts = [agent.user_id for agent in agents] + [person.pk for person in people]
-        held = Q(user_id__in=accounts)
-        self.grants = grants_of(held, organization_id, self.types, shared.time_zone)
-        self.assignments = assignments_of(held, organization_id)
-        self.delegations = self._delegations([agent.pk for agent in agents]) if agents else {}
-        self.consents = self._consents([person.pk for person in people]) if people else {}
-        self.teams = _teams_of([person.pk for person in people], organization_id) if people else {}
+    organization_id: UUID
+    shared: Shared
+    grants: dict[UUID, dict[tuple[str, str], tuple[Holding, ...]]]
+    assignments: dict[UUID, tuple[Assignment, ...]]
+    delegations: dict[UUID, dict[str, tuple[DelegationFacts, ...]]]
+    consents: dict[UUID, dict[str, tuple[ConsentFacts, ...]]]
+    teams: dict[UUID, tuple[str, ...]]
+    risks: Mapping[UUID, tuple[int, list[str]]]
 
     def agent(self, agent: Agent) -> Principal:
         """Give one agent's facts."""
         foreign = agent.organization_id != self.organization_id
         account = agent.user_id
         blueprint = agent.blueprint.external_id if agent.blueprint is not None else None
+        # Once the trust is over, what becomes of the agent at home is nobody's business here: the trust is what loses.
+        told = not foreign or agent.organization.slug in self.shared.trusts
         return Principal(
             kind="agent",
             id=agent.spiffe_id if foreign else agent.external_id,
-            view=_agent_view(agent),
-            inactive=_agent_inactive(agent),
-            until=agent.expires_at,
+            view=_agent_view(agent, *self.risks.get(agent.pk, (0, [])))
+            if told
+            else {"type": "agent", "kind": "agent", "spiffe_id": agent.spiffe_id},
+            inactive=_agent_inactive(agent) if told else "",
+            until=agent.expires_at if told else None,
             assignments=self.assignments.get(account, ()),
             grants=self.grants.get(account, {}),
             blueprint=None if foreign else blueprint,
@@ -146,40 +172,37 @@ class _Reader:
             consents=self.consents.get(person.pk, {}),
         )
 
-    def _delegations(self, agents: list[UUID]) -> dict[UUID, dict[str, tuple[DelegationFacts, ...]]]:
-        rows = Delegation.objects.filter(
-            organization_id=self.organization_id,
-            delegator_id__in=agents,
-            ended_at__isnull=True,
-            resource_type__in=list(self.types),
-        ).select_related("delegate")
-        found: dict[UUID, list[tuple[str, DelegationFacts]]] = {}
-        for row in rows.order_by("pk"):
-            rule = Rule("delegation", str(row.pk), label=row.reason)
-            facts = entitlement(row, self.types[row.resource_type_id], rule, self.shared.time_zone)
-            holding = Holding(facts, Mode.ANY, row.created_at, row.ends_at, rule)
-            found.setdefault(row.delegator_id, []).append((row.delegate.external_id, DelegationFacts(holding, row.depth)))
-        return {agent: grouped(pairs) for agent, pairs in found.items()}
 
-    def _consents(self, people: list[UUID]) -> dict[UUID, dict[str, tuple[ConsentFacts, ...]]]:
-        rows = Consent.objects.filter(
-            organization_id=self.organization_id, user_id__in=people, ended_at__isnull=True, resource_type__in=list(self.types)
+def delegation_facts(
+    rows: Iterable[Delegation], types: Mapping[UUID, TypeFacts], zone: str
+) -> dict[UUID, dict[str, tuple[DelegationFacts, ...]]]:
+    """File delegations, with their delegates, by delegator and delegate."""
+    found: dict[UUID, list[tuple[str, DelegationFacts]]] = {}
+    for row in rows:
+        rule = Rule("delegation", str(row.pk), label=row.reason)
+        facts = entitlement(row, types[row.resource_type_id], rule, zone)
+        holding = Holding(facts, Mode.ANY, row.created_at, row.ends_at, rule)
+        found.setdefault(row.delegator_id, []).append((row.delegate.external_id, DelegationFacts(holding, row.depth)))
+    return {agent: grouped(pairs) for agent, pairs in found.items()}
+
+
+def consent_facts(rows: Iterable[Consent], types: Mapping[UUID, TypeFacts]) -> dict[UUID, dict[str, tuple[ConsentFacts, ...]]]:
+    """File consents, with their agents, by person and agent."""
+    found: dict[UUID, list[tuple[str, ConsentFacts]]] = {}
+    for row in rows:
+        resource_type = types[row.resource_type_id]
+        classes = None if row.data_classes is None else frozenset(row.data_classes)
+        facts = ConsentFacts(
+            type=resource_type.name,
+            actions=actions_of(row.actions),
+            fields=resource_type.class_mask(classes),
+            purpose=row.purpose,
+            not_before=None,
+            until=row.ends_at,
+            rule=Rule("consent", str(row.pk), label=row.purpose),
         )
-        found: dict[UUID, list[tuple[str, ConsentFacts]]] = {}
-        for row in rows.select_related("agent").order_by("pk"):
-            resource_type = self.types[row.resource_type_id]
-            classes = None if row.data_classes is None else frozenset(row.data_classes)
-            facts = ConsentFacts(
-                type=resource_type.name,
-                actions=actions_of(row.actions),
-                fields=resource_type.class_mask(classes),
-                purpose=row.purpose,
-                not_before=None,
-                until=row.ends_at,
-                rule=Rule("consent", str(row.pk), label=row.purpose),
-            )
-            found.setdefault(row.user_id, []).append((row.agent.external_id, facts))
-        return {person: grouped(pairs) for person, pairs in found.items()}
+        found.setdefault(row.user_id, []).append((row.agent.external_id, facts))
+    return {person: grouped(pairs) for person, pairs in found.items()}
 
 
 def _agent_inactive(agent: Agent) -> str:
@@ -192,7 +215,7 @@ def _agent_inactive(agent: Agent) -> str:
     return "" if agent.owner.is_active else "has an owner who is deactivated"
 
 
-def _agent_view(agent: Agent) -> Mapping[str, Any]:
+def _agent_view(agent: Agent, risk: int, signs: list[str]) -> Mapping[str, Any]:
     sponsor = agent.sponsor or agent.sponsor_team
     return {
         **agent.user.attributes,
@@ -214,6 +237,8 @@ def _agent_view(agent: Agent) -> Mapping[str, Any]:
         "blueprint": agent.blueprint.external_id if agent.blueprint is not None else "",
         "parent": agent.parent.external_id if agent.parent is not None else "",
         "depth": agent.depth,
+        "risk": risk,
+        "signs": signs,
     }
 
 
@@ -228,6 +253,13 @@ def _teams_of(people: list[UUID], organization_id: UUID) -> dict[UUID, tuple[str
     direct = (
         User.objects.filter(pk__in=people, teams__isnull=False).annotate(team_pk=F("teams__pk")).values_list("pk", "team_pk")
     )
+    return teams_around(teams, direct)
+
+
+def teams_around(
+    teams: Mapping[UUID, tuple[str, UUID | None]], direct: Iterable[tuple[UUID, UUID]]
+) -> dict[UUID, tuple[str, ...]]:
+    """Name, for each person, the teams that they are in and those around these; teams are given with their parents."""
     found: dict[UUID, set[str]] = {}
     for person, team in direct:
         names = found.setdefault(person, set())
@@ -251,13 +283,14 @@ def run_facts(
         task_id__in={task for _, task in wanted},
     ).select_related("agent", "on_behalf_of")
     runs = grouped(
-        ((f"agent/{row.agent.external_id}", row.task_id), _run(row, shared))
+        ((f"agent/{row.agent.external_id}", row.task_id), run_of(row, shared))
         for row in rows.order_by(F("ended_at").asc(nulls_last=True))
     )
     return found | {key: facts for key, facts in runs.items() if key in found}
 
 
-def _run(row: Run, shared: Shared) -> RunFacts:
+def run_of(row: Run, shared: Shared) -> RunFacts:
+    """Turn a run into the engine's."""
     until: datetime | None = earliest(row.ended_at, row.expires_at)
     return RunFacts(
         task_id=row.task_id,

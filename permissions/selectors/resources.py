@@ -1,7 +1,7 @@
 """Registered resources, with everything they lie in."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from django.db.models import Q
@@ -25,7 +25,18 @@ def resource_facts(
     for type_name, ids in by_type.items():
         chosen |= Q(type__name=type_name, external_id__in=ids)
     rows = list(Resource.objects.filter(chosen, organization_id=organization_id).select_related("type"))
-    above = _parents(rows)
+    return found | facts_within(rows, _parents(rows), types)
+
+
+Above: TypeAlias = Mapping[UUID, tuple[ResourceKey, UUID | None]]
+"""Resources by their primary keys: what each goes by, and what it lies in."""
+
+
+def facts_within(
+    rows: Iterable[Resource], above: Above, types: Mapping[str, TypeFacts]
+) -> dict[ResourceKey, ResourceFacts | None]:
+    """Turn resources, with their types and all that is above them, into the engine's."""
+    found: dict[ResourceKey, ResourceFacts | None] = {}
     for row in rows:
         facts = types.get(row.type.name)
         declared = {} if facts is None else facts.attributes

@@ -62,37 +62,37 @@ class Shared:
 
 def shared_facts(organization: Organization) -> Shared:
     """Read what all decisions of an organization share, in about ten queries."""
-    types = _types(organization.pk)
-    by_pk = dict(types.values())
+    types = type_facts(ResourceType.objects.filter(organization_id=organization.pk).select_related("application"))
     zone = organization.time_zone
-    active = organization.state == Organization.State.ACTIVE
     return Shared(
         slug=organization.slug,
         time_zone=zone,
-        inactive="" if active else "is suspended",
+        inactive=inactive_organization(organization),
         subject_types=organization.subject_types,
-        types={name: facts for name, (_, facts) in types.items()},
-        roles=_roles(organization.pk, by_pk, zone),
-        blueprints=_blueprints(organization.pk, {facts.name: facts for facts in by_pk.values()}),
-        teams=_teams(organization.pk, by_pk, zone),
-        guardrails=_guardrails(organization.pk, by_pk, zone),
-        trusts=_trusts(organization.pk, by_pk),
+        types={facts.name: facts for facts in types.values()},
+        roles=_roles(organization.pk, types, zone),
+        blueprints=_blueprints(organization.pk, {facts.name: facts for facts in types.values()}),
+        teams=_teams(organization.pk, types, zone),
+        guardrails=_guardrails(organization.pk, types, zone),
+        trusts=_trusts(organization.pk, types),
     )
 
 
-def _types(organization_id: UUID) -> dict[str, tuple[UUID, TypeFacts]]:
-    rows = ResourceType.objects.filter(organization_id=organization_id).select_related("application")
+def inactive_organization(organization: Organization) -> str:
+    """Say why an organization is answered with a deny; empty when it is not."""
+    return "" if organization.state == Organization.State.ACTIVE else "is suspended"
+
+
+def type_facts(rows: Iterable[ResourceType]) -> dict[UUID, TypeFacts]:
+    """Turn resource types, with their applications, into the engine's."""
     return {
-        row.name: (
-            row.pk,
-            TypeFacts(
-                name=row.name,
-                application=row.application.slug,
-                actions=frozenset(row.actions),
-                attributes=row.attributes,
-                fields=tuple(row.fields),
-                data_classes=row.fields,
-            ),
+        row.pk: TypeFacts(
+            name=row.name,
+            application=row.application.slug,
+            actions=frozenset(row.actions),
+            attributes=row.attributes,
+            fields=tuple(row.fields),
+            data_classes=row.fields,
         )
         for row in rows
     }
@@ -143,16 +143,25 @@ def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
 
 def _roles(organization_id: UUID, types: Mapping[UUID, TypeFacts], zone: str) -> dict[str, RoleIndex]:
     names = dict(Role.objects.filter(organization_id=organization_id).values_list("pk", "external_id"))
+    rows = EntitlementRow.objects.filter(role__organization_id=organization_id, resource_type__in=list(types)).order_by("pk")
+    included = RoleInclusion.objects.filter(role__organization_id=organization_id).values_list("role_id", "included_id")
+    return role_facts(names, rows, included, types, zone)
+
+
+def role_facts(
+    names: Mapping[UUID, str],
+    rows: Iterable[EntitlementRow],
+    included: Iterable[tuple[UUID, UUID]],
+    types: Mapping[UUID, TypeFacts],
+    zone: str,
+) -> dict[str, RoleIndex]:
+    """File the entitlements of roles, and of the roles that they include, by type and action."""
     own: dict[UUID, list[Entitlement]] = defaultdict(list)
-    for row in EntitlementRow.objects.filter(role__organization_id=organization_id, resource_type__in=list(types)).order_by(
-        "pk"
-    ):
+    for row in rows:
         rule = Rule("role", names[row.role_id], label=str(row.pk))
         own[row.role_id].append(entitlement(row, types[row.resource_type_id], rule, zone))
     includes: dict[UUID, list[UUID]] = defaultdict(list)
-    for role_id, included_id in RoleInclusion.objects.filter(role__organization_id=organization_id).values_list(
-        "role_id", "included_id"
-    ):
+    for role_id, included_id in included:
         includes[role_id].append(included_id)
     return {
         name: grouped((key, facts) for each in _closure(pk, includes) for facts in own[each] for key in keys_of(facts))
@@ -186,17 +195,23 @@ def ceiling(entries: list[dict[str, Any]] | None, types: Mapping[str, TypeFacts]
 
 
 def _blueprints(organization_id: UUID, types: Mapping[str, TypeFacts]) -> dict[str, BlueprintFacts]:
-    rows = BlueprintRole.objects.filter(blueprint__organization_id=organization_id).select_related("role", "blueprint")
+    held = BlueprintRole.objects.filter(blueprint__organization_id=organization_id).select_related("role", "blueprint")
+    return blueprint_facts(Blueprint.objects.filter(organization_id=organization_id), held, types)
+
+
+def blueprint_facts(
+    rows: Iterable[Blueprint], held: Iterable[BlueprintRole], types: Mapping[str, TypeFacts]
+) -> dict[str, BlueprintFacts]:
+    """Turn blueprints, and what their agents hold by them, into the engine's."""
     roles = grouped(
         (
             row.blueprint_id,
             Assignment(row.role.external_id, Mode.USE, None, None, Rule("role", row.role.external_id, via=_via_blueprint(row))),
         )
-        for row in rows
+        for row in held
     )
     return {
-        row.external_id: BlueprintFacts(row.external_id, ceiling(row.ceiling, types), roles.get(row.pk, ()))
-        for row in Blueprint.objects.filter(organization_id=organization_id)
+        row.external_id: BlueprintFacts(row.external_id, ceiling(row.ceiling, types), roles.get(row.pk, ())) for row in rows
     }
 
 
@@ -219,8 +234,15 @@ def grants_of(
 ) -> dict[UUID, dict[tuple[str, str], tuple[Holding, ...]]]:
     """Read the grants of some holders, by holder, type and action."""
     live = Grant.objects.filter(organization_id=organization_id, ended_at__isnull=True, resource_type__in=list(types))
+    return grant_facts(live.filter(held).order_by("pk"), types, zone)
+
+
+def grant_facts(
+    rows: Iterable[Grant], types: Mapping[UUID, TypeFacts], zone: str
+) -> dict[UUID, dict[tuple[str, str], tuple[Holding, ...]]]:
+    """File grants by holder, type and action."""
     found: dict[UUID, list[tuple[tuple[str, str], Holding]]] = defaultdict(list)
-    for row in live.filter(held).order_by("pk"):
+    for row in rows:
         rule = Rule("grant", str(row.pk), label=row.reason)
         facts = entitlement(row, types[row.resource_type_id], rule, zone)
         holding = Holding(facts, mode_of(row), row.starts_at, row.ends_at, rule)
@@ -231,6 +253,11 @@ def grants_of(
 def assignments_of(held: Q, organization_id: UUID) -> dict[UUID, tuple[Assignment, ...]]:
     """Read the role assignments of some holders."""
     rows = RoleAssignment.objects.filter(held, organization_id=organization_id, ended_at__isnull=True)
+    return assignment_facts(rows.select_related("role").order_by("pk"))
+
+
+def assignment_facts(rows: Iterable[RoleAssignment]) -> dict[UUID, tuple[Assignment, ...]]:
+    """File role assignments, with their roles, by holder."""
     return grouped(
         (
             _holder(row),
@@ -242,7 +269,7 @@ def assignments_of(held: Q, organization_id: UUID) -> dict[UUID, tuple[Assignmen
                 Rule("role", row.role.external_id, label=row.reason, via=(f"assignment/{row.pk}",)),
             ),
         )
-        for row in rows.select_related("role").order_by("pk")
+        for row in rows
     )
 
 
@@ -262,6 +289,11 @@ def _guardrails(organization_id: UUID, types: Mapping[UUID, TypeFacts], zone: st
         .select_related("guardrail")
         .order_by("guardrail__external_id")
     )
+    return guardrail_facts(rows, types, zone)
+
+
+def guardrail_facts(rows: Iterable[GuardrailVersion], types: Mapping[UUID, TypeFacts], zone: str) -> tuple[GuardrailFacts, ...]:
+    """Turn the wordings in force, with their guardrails, into the engine's."""
     return tuple(
         GuardrailFacts(
             id=row.guardrail.external_id,
@@ -280,7 +312,7 @@ def _guardrails(organization_id: UUID, types: Mapping[UUID, TypeFacts], zone: st
 
 
 def _trusts(organization_id: UUID, types: Mapping[UUID, TypeFacts]) -> dict[str, TrustFacts]:
-    rows = Trust.objects.filter(organization_id=organization_id, ended_at__isnull=True, partner__isnull=False)
+    rows = Trust.objects.agreed().filter(organization_id=organization_id, ended_at__isnull=True, partner__isnull=False)
     return {row.partner.slug: _trust(row, types) for row in rows.select_related("partner") if row.partner is not None}
 
 

@@ -11,7 +11,8 @@ from agentiam.kit.errors import Conflict, IllegalTransition
 from agentiam.kit.tokens import PREFIXES, Token
 from audit.events import EventType
 from audit.services import Change
-from directory.services.proofs import DEFAULT_DAYS, check_networks, credential_end, new_api_key, succeed
+from directory.services.credentials import DECIDE_ONLY
+from directory.services.proofs import DEFAULT_DAYS, check_networks, check_scopes, credential_end, new_api_key, succeed
 from directory.services.reports import conclude
 from directory.services.revisions import lock_organization
 from directory.services.versions import save_version
@@ -31,6 +32,7 @@ def issue_application_key(
     label: str,
     expires_at: datetime | None = None,
     allowed_networks: Iterable[str] = (),
+    scopes: Iterable[str] = DECIDE_ONLY,
     by: Actor,
     reason: str = "",
     now: datetime,
@@ -42,6 +44,7 @@ def issue_application_key(
     with transaction.atomic():
         lock_organization(application.organization_id, by=by)
         key = _new(read_anew(application), label, expires_at, allowed_networks, now=now)
+        key.scopes = check_scopes(scopes)
         token = new_api_key(key, prefix=PREFIXES["application"], now=now)
         save_version(key, by=by, reason=reason, now=now)
         issued = _report(events.APPLICATION_KEY_ISSUED, key, by=by, reason=reason, now=now, data={})
@@ -66,6 +69,7 @@ def rotate_application_key(
         old = _lock_key(key, by=by)
         _require_rotatable(old, now=now)
         new = _new(old.application, old.label, expires_at, old.allowed_networks, now=now)
+        new.scopes = old.scopes
         token = new_api_key(new, prefix=PREFIXES["application"], now=now)
         save_version(new, by=by, reason=reason, now=now)
         fields = succeed(old, new, overlap=overlap, now=now)
@@ -127,5 +131,6 @@ def _report(event: EventType, key: ApplicationKey, *, by: Actor, reason: str, no
         "public_id": key.public_id,
         "expires_at": key.expires_at.isoformat(),
         "allowed_networks": key.allowed_networks,
+        "scopes": key.scopes,
     }
     return report(event, key, by=by, reason=reason, now=now, data={**about, **data})

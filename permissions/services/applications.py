@@ -1,20 +1,44 @@
 """Applications: the systems that hold resources, ask for decisions and enforce them."""
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import IllegalTransition
+from agentiam.kit.errors import Conflict, IllegalTransition
 from audit.events import EventType
 from directory.models import Organization
 from directory.services.reports import conclude
 from directory.services.revisions import SHARED, lock_organization
 from directory.services.versions import changes, save_version
 from permissions import events
-from permissions.models import Application
+from permissions.models import Application, TokenKey
 from permissions.services.reports import application_ref, report
 from permissions.services.rows import read_anew
+
+
+class AudienceTaken(Conflict):
+    """Another live application has this audience, and a token is for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTerms:
+    """What the tokens for an application are: signed or looked up, signed with what, and how long they last."""
+
+    token_format: str = Application.TokenFormat.JWT.value
+    token_algorithm: str = TokenKey.Algorithm.ES256.value
+    token_seconds: int = 300
+
+    @classmethod
+    def of(cls, application: Application) -> Self:
+        """Read those of an application."""
+        return cls(
+            token_format=application.token_format,
+            token_algorithm=application.token_algorithm,
+            token_seconds=application.token_seconds,
+        )
 
 
 def create_application(
@@ -25,28 +49,28 @@ def create_application(
     audience: str = "",
     believes_resource_properties: bool = True,
     believes_subject_properties: bool = False,
+    requires_tokens: bool = False,
+    tokens: TokenTerms | None = None,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> Application:
-    """Add an application, active and without keys; ``audience`` is the URI that tokens for it are made out to."""
-    application = Application(
-        organization=organization,
-        slug=slug,
-        name=name,
-        audience=audience,
-        believes_resource_properties=believes_resource_properties,
-        believes_subject_properties=believes_subject_properties,
-        created_at=now,
-    )
+    """Add an application, active and without keys; ``audience`` is the URI that tokens for it are made out to.
+
+    Raises AudienceTaken.
+    """
+    data: dict[str, Any] = {
+        "audience": audience,
+        "believes_resource_properties": believes_resource_properties,
+        "believes_subject_properties": believes_subject_properties,
+        "requires_tokens": requires_tokens,
+        **asdict(tokens or TokenTerms()),
+    }
+    application = Application(organization=organization, slug=slug, name=name, created_at=now, **data)
     with transaction.atomic():
         lock_organization(organization.pk, by=by)
+        _require_own_audience(application)
         save_version(application, by=by, reason=reason, now=now)
-        data = {
-            "audience": audience,
-            "believes_resource_properties": believes_resource_properties,
-            "believes_subject_properties": believes_subject_properties,
-        }
         _conclude(events.APPLICATION_CREATED, application, by=by, reason=reason, now=now, data=data)
     return application
 
@@ -58,21 +82,29 @@ def update_application(
     audience: str,
     believes_resource_properties: bool,
     believes_subject_properties: bool,
+    requires_tokens: bool,
+    tokens: TokenTerms | None = None,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> Application:
-    """Change what is known of an application and what it is believed; the slug stays."""
-    values = {
+    """Change what is known of an application, what it is believed, and what its tokens are; the slug stays.
+
+    Without ``tokens`` those stay as they are. Raises AudienceTaken.
+    """
+    values: dict[str, Any] = {
         "name": name,
         "audience": audience,
         "believes_resource_properties": believes_resource_properties,
         "believes_subject_properties": believes_subject_properties,
+        "requires_tokens": requires_tokens,
+        **(asdict(tokens) if tokens else {}),
     }
     with transaction.atomic():
         lock_organization(application.organization_id, by=by)
         current = read_anew(application)
         changed = changes(current, values)
+        _require_own_audience(current)
         save_version(current, by=by, reason=reason, now=now, fields=values)
         _conclude(events.APPLICATION_UPDATED, current, by=by, reason=reason, now=now, data={"changed": changed})
     return current
@@ -84,7 +116,7 @@ def suspend_application(*, application: Application, by: Actor, reason: str = ""
 
 
 def resume_application(*, application: Application, by: Actor, reason: str = "", now: datetime) -> Application:
-    """Answer a suspended application again; raises IllegalTransition when it is active already."""
+    """Answer a suspended application again; raises IllegalTransition when it is active already, and AudienceTaken."""
     return _set_state(application, Application.State.ACTIVE, events.APPLICATION_RESUMED, by=by, reason=reason, now=now)
 
 
@@ -97,9 +129,23 @@ def _set_state(
         if current.state == state:
             raise IllegalTransition(f"{current} is {state} already.")
         current.state = state
+        _require_own_audience(current)
         save_version(current, by=by, reason=reason, now=now, fields=["state"])
         _conclude(event, current, by=by, reason=reason, now=now, data={})
     return current
+
+
+def _require_own_audience(application: Application) -> None:
+    """Refuse what another live application has; raises AudienceTaken."""
+    if not application.audience or application.state != Application.State.ACTIVE:
+        return
+    alike = Application.objects.active().filter(organization=application.organization_id, audience=application.audience)
+    other = alike.exclude(pk=application.pk).first()
+    if other is not None:
+        raise AudienceTaken(
+            f"{application.audience} is the audience of {other.slug}, and a token is for one application.",
+            remedy="Give it another audience, or suspend the other one.",
+        )
 
 
 def _conclude(

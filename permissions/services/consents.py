@@ -14,6 +14,7 @@ from directory.services.revisions import lock_organization, require_same_organiz
 from directory.services.versions import save_version
 from permissions import events
 from permissions.models import Consent, ResourceType
+from permissions.services.authorizations import end_authorizations_without_consent
 from permissions.services.holders import require_unretired
 from permissions.services.reports import report
 from permissions.services.rows import end, read_anew
@@ -95,5 +96,6 @@ def end_consent(*, consent: Consent, by: Actor, reason: str = "", now: datetime)
         end(current, by=by, reason=reason, now=now)
         data = {"user": current.user.external_id, "agent": current.agent.external_id}
         ended = report(events.CONSENT_ENDED, current, by=by, reason=reason, now=now, data=data)
-        conclude([ended], touched=[user_ref(current.user)])
+        changes, touched = end_authorizations_without_consent(consent=current, because=reason, by=by, now=now)
+        conclude([ended, *changes], touched=[user_ref(current.user), *touched])
     return current

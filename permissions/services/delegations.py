@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 from directory.models import Agent
 from directory.services.reports import conclude
 from directory.services.revisions import agent_refs, lock_organization, require_same_organization
@@ -19,7 +19,7 @@ from permissions.services.terms import EntitlementSpec, checked_terms
 from permissions.services.windows import check_window
 
 
-class BadDelegation(Conflict):
+class BadDelegation(Invalid):
     """An agent delegates to another, and at least one agent may act on it."""
 
 

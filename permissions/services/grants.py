@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 from directory.models import Organization
 from directory.services.reports import conclude
 from directory.services.revisions import lock_organization
@@ -15,18 +15,20 @@ from directory.services.versions import save_version
 from permissions import events
 from permissions.models import Grant, Held, Role, RoleAssignment
 from permissions.services.holders import Holder, holder_fields, holder_touched
-from permissions.services.reports import holder_of, holder_ref, report
+from permissions.services.reports import holder_of, holding_ref, report
 from permissions.services.rows import end, read_anew
 from permissions.services.terms import EntitlementSpec, checked_terms
 from permissions.services.windows import check_window
 
 
-class ForNothing(Conflict):
+class ForNothing(Invalid):
     """It is neither for use nor for handing on."""
 
 
-class UnknownSource(Conflict):
+class UnknownSource(Invalid):
     """Holdings do not come from there."""
+
+    field = "source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,11 @@ def assign_role(
             reason=reason,
             given_by=_giver(by),
             created_at=now,
-            **holder_fields(holder, organization, now=now),
+            **holder_fields(holder, organization, by=by, now=now),
             **values,
         )
         save_version(assignment, by=by, reason=reason, now=now)
-        data = {"role": role.external_id, "holder": holder_ref(holder), **_plain(values)}
+        data = {"role": role.external_id, "holder": holding_ref(assignment), **_plain(values)}
         assigned = report(events.ROLE_ASSIGNED, assignment, by=by, reason=reason, now=now, data=data)
         conclude([assigned], touched=holder_touched(holder, organization))
     return assignment
@@ -82,7 +84,7 @@ def end_assignment(*, assignment: RoleAssignment, by: Actor, reason: str = "", n
         current = read_anew(assignment, "role", "user", "team")
         end(current, by=by, reason=reason, now=now)
         holder = holder_of(current)
-        data = {"role": current.role.external_id, "holder": holder_ref(holder)}
+        data = {"role": current.role.external_id, "holder": holding_ref(current)}
         ended = report(events.ASSIGNMENT_ENDED, current, by=by, reason=reason, now=now, data=data)
         conclude([ended], touched=holder_touched(holder, organization))
     return current
@@ -110,12 +112,12 @@ def give_grant(
             reason=reason,
             given_by=_giver(by),
             created_at=now,
-            **holder_fields(holder, locked, now=now),
+            **holder_fields(holder, locked, by=by, now=now),
             **checked_terms(locked, entitlement),
             **values,
         )
         save_version(grant, by=by, reason=reason, now=now)
-        data = {"holder": holder_ref(holder), "entitlement": entitlement.words(), **_plain(values)}
+        data = {"holder": holding_ref(grant), "entitlement": entitlement.words(), **_plain(values)}
         given = report(events.GRANT_GIVEN, grant, by=by, reason=reason, now=now, data=data)
         conclude([given], touched=holder_touched(holder, locked))
     return grant
@@ -128,7 +130,7 @@ def end_grant(*, grant: Grant, by: Actor, reason: str = "", now: datetime) -> Gr
         current = read_anew(grant, "resource_type", "user", "team")
         end(current, by=by, reason=reason, now=now)
         holder = holder_of(current)
-        ended = report(events.GRANT_ENDED, current, by=by, reason=reason, now=now, data={"holder": holder_ref(holder)})
+        ended = report(events.GRANT_ENDED, current, by=by, reason=reason, now=now, data={"holder": holding_ref(current)})
         conclude([ended], touched=holder_touched(holder, organization))
     return current
 

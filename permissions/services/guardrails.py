@@ -8,7 +8,7 @@ from typing import Any, Literal
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict, IllegalTransition
+from agentiam.kit.errors import Conflict, IllegalTransition, Invalid
 from directory.models import Organization
 from directory.services.reports import conclude
 from directory.services.revisions import SHARED, lock_organization, require_same_organization
@@ -25,8 +25,10 @@ _State = GuardrailVersion.State
 _IN_FORCE = (_State.PUBLISHED, _State.REPORT_ONLY)
 
 
-class UnknownEffect(Conflict):
+class UnknownEffect(Invalid):
     """A guardrail denies, requires an approval, or masks."""
+
+    field = "effect"
 
 
 class DraftChanged(Conflict):

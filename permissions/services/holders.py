@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Conflict, NotAllowed
 from directory.lifecycle import State
 from directory.models import Agent, Organization, Team, User
@@ -20,11 +21,11 @@ class NoTrust(NotAllowed):
     """The agent belongs to another organization, and none of its agents is trusted here."""
 
 
-def holder_fields(holder: Holder, organization: Organization, *, now: datetime) -> dict[str, Any]:
+def holder_fields(holder: Holder, organization: Organization, *, by: Actor, now: datetime) -> dict[str, Any]:
     """Answer a holder as the columns ``user`` and ``team``.
 
-    Raises RetiredAgent; NoTrust for another organization's agent while there is no trust in that organization, and
-    ForeignOrganization for anybody else of another organization.
+    Raises RetiredAgent; NoTrust for another organization's agent while there is no trust that both agreed to (the system may
+    prepare for one that is proposed), and ForeignOrganization for anybody else of another organization.
     """
     if isinstance(holder, Team):
         require_same_organization(organization, holder)
@@ -33,7 +34,7 @@ def holder_fields(holder: Holder, organization: Organization, *, now: datetime) 
         require_same_organization(organization, holder)
         return {"user": holder, "team": None}
     if holder.organization_id != organization.pk:
-        _require_trust(holder, organization, now=now)
+        _require_trust(holder, organization, by=by, now=now)
     require_unretired(Agent.objects.get(user=holder))
     return {"user": holder, "team": None}
 
@@ -53,9 +54,11 @@ def holder_touched(holder: Holder, organization: Organization) -> set[str]:
     return {user_ref(holder), f"agent/{holder.agent.spiffe_id}"}
 
 
-def _require_trust(holder: User, organization: Organization, *, now: datetime) -> None:
+def _require_trust(holder: User, organization: Organization, *, by: Actor, now: datetime) -> None:
     trusts = Trust.objects.filter(organization=organization, partner=holder.organization_id)
-    if not trusts.not_over(now).exists():
+    standing = trusts.not_over(now) if by.kind == "system" else trusts.live(now)
+    if not standing.exists():
         raise NoTrust(
-            f"{holder} belongs to another organization, which {organization} does not trust.", remedy="Propose a trust first."
+            f"{holder.agent.spiffe_id} belongs to another organization, which {organization} does not trust.",
+            remedy="Propose a trust first, and let the other side agree.",
         )

@@ -16,11 +16,13 @@ from permissions.models import (
     Delegation,
     Grant,
     Guardrail,
+    Replacement,
     Resource,
     ResourceType,
     Role,
     RoleAssignment,
     Trust,
+    TrustedIssuer,
 )
 
 Thing: TypeAlias = (
@@ -31,16 +33,21 @@ Thing: TypeAlias = (
     | Delegation
     | Grant
     | Guardrail
+    | Replacement
     | Resource
     | ResourceType
     | Role
     | RoleAssignment
     | Trust
+    | TrustedIssuer
 )
 
 
 def holder_ref(holder: User | Team | Agent) -> str:
-    """Name a holder the way that people write it: ``agent/<external id>``, ``user/<external id>`` or ``team/<external id>``."""
+    """Name a holder the way that people write it: ``agent/<external id>``, ``user/<external id>`` or ``team/<external id>``.
+
+    Of a partner's agent use ``holding_ref``.
+    """
     match holder:
         case Team():
             return f"team/{holder.external_id}"
@@ -48,6 +55,14 @@ def holder_ref(holder: User | Team | Agent) -> str:
             return f"agent/{holder.external_id}"
         case _:
             return user_ref(holder)
+
+
+def holding_ref(row: Grant | RoleAssignment) -> str:
+    """Name the holder of a row; a partner's agent by its SPIFFE id, since one of one's own may have the same external id."""
+    holder = holder_of(row)
+    if isinstance(holder, User) and holder.organization_id != row.organization_id:
+        return f"agent/{holder.agent.spiffe_id}"
+    return holder_ref(holder)
 
 
 def holder_of(row: Grant | RoleAssignment) -> User | Team:
@@ -83,6 +98,8 @@ def target_of(thing: Thing) -> Target:
             return Target(type="resource", id=f"{thing.type.name}/{thing.external_id}", label=thing.external_id)
         case Role() | Guardrail() | Blueprint():
             return Target(type=type(thing).__name__.lower(), id=thing.external_id, label=thing.name)
+        case TrustedIssuer():
+            return Target(type="trusted_issuer", id=str(thing.pk), label=thing.name)
         case RoleAssignment():
             return Target(type="assignment", id=str(thing.pk), label=str(thing))
         case _:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Conflict, Invalid
 from directory.models import Organization
 from directory.services.reports import conclude
 from directory.services.revisions import EVERYTHING, lock_organization, require_same_organization
@@ -33,7 +33,7 @@ _KEPT_BY_CEL: Final = frozenset(
 _MOST_NAMED: Final = 10
 
 
-class BadDeclaration(Conflict):
+class BadDeclaration(Invalid):
     """A resource type is declared in a way that cannot be; the message names the entry."""
 
 

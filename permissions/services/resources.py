@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Conflict, Invalid
 from directory.services.reports import conclude
 from directory.services.revisions import EVERYTHING, lock_organization, require_same_organization
 from directory.services.versions import changes, save_version
@@ -21,8 +21,10 @@ from permissions.services.rows import read_anew, remove
 _MOST_TOUCHED: Final = 1000
 
 
-class BadAttribute(Conflict):
+class BadAttribute(Invalid):
     """A value is not of the declared type, or nothing is declared under its name."""
+
+    field = "attributes"
 
 
 class ResourceCycle(Conflict):

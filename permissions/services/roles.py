@@ -17,7 +17,7 @@ from directory.services.revisions import SHARED, lock_organization, require_same
 from directory.services.versions import changes, save_version
 from permissions import events
 from permissions.models import BlueprintRole, Entitlement, Role, RoleAssignment, RoleInclusion
-from permissions.services.reports import holder_of, holder_ref, report
+from permissions.services.reports import holding_ref, report
 from permissions.services.rows import read_anew, remove
 from permissions.services.terms import EntitlementSpec, terms_of, types_named
 
@@ -169,7 +169,7 @@ def _users_of(role: Role, *, now: datetime) -> list[str]:
     including = RoleInclusion.objects.filter(included=role).select_related("role")
     blueprints = BlueprintRole.objects.filter(role=role).select_related("blueprint")
     return [
-        *(holder_ref(holder_of(each)) for each in assignments),
+        *(holding_ref(each) for each in assignments),
         *(f"role {each.role.external_id}" for each in including),
         *(f"blueprint {each.blueprint.external_id}" for each in blueprints),
     ]

@@ -17,7 +17,7 @@ from permissions.models import (
     GuardrailVersion,
     ResourceType,
 )
-from permissions.services.reports import holder_of, holder_ref
+from permissions.services.reports import holding_ref
 from permissions.services.terms import EVERY_ACTION
 
 Rule: TypeAlias = Consent | Delegation | Entitlement | Grant | GuardrailVersion
@@ -51,7 +51,7 @@ def rule_name(rule: Rule) -> str:
         case Entitlement():
             return f"role {rule.role.external_id}"
         case Grant():
-            return f"grant {rule.pk} to {holder_ref(holder_of(rule))}"
+            return f"grant {rule.pk} to {holding_ref(rule)}"
         case Delegation():
             return f"delegation from {rule.delegator.external_id} to {rule.delegate.external_id}"
         case GuardrailVersion():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 from directory.models import Organization
 from permissions.engine import conditions
 from permissions.models import DataClass, ResourceType
@@ -14,27 +14,33 @@ EVERY_ACTION: Final = "*"
 Clause = Literal["where", "when"]
 
 
-class UnknownResourceType(Conflict):
+class UnknownResourceType(Invalid):
     """The organization declares no resource type of this name."""
 
 
-class UnknownAction(Conflict):
+class UnknownAction(Invalid):
     """The actions are not names of the resource type's, or none, or one of them twice."""
 
+    field = "actions"
 
-class UnknownField(Conflict):
+
+class UnknownField(Invalid):
     """The fields are not names of the resource type's, or none, or one of them twice."""
 
+    field = "fields"
 
-class UnknownDataClass(Conflict):
+
+class UnknownDataClass(Invalid):
     """The classes of data are not among those that exist, or none, or one of them twice."""
 
+    field = "data_classes"
 
-class BadSelector(Conflict):
+
+class BadSelector(Invalid):
     """An entitlement is about all objects, or one, or a subtree, or those that meet a row condition."""
 
 
-class InvalidCondition(Conflict):
+class InvalidCondition(Invalid):
     """A condition is not CEL, or names what the resource type does not declare.
 
     ``clause`` is ``where`` or ``when``; ``line`` and ``column`` count from 1; ``caret`` is the line with a caret under it.
@@ -42,7 +48,7 @@ class InvalidCondition(Conflict):
 
     def __init__(self, clause: Clause, error: conditions.ConditionError, *, place: str = "") -> None:
         super().__init__(f"{place}{clause}: line {error.line}, column {error.column}: {error.message}")
-        self.clause = clause
+        self.clause = self.field = clause
         self.line = error.line
         self.column = error.column
         self.caret = error.caret()
@@ -172,7 +178,7 @@ def _type_named(types: Mapping[str, ResourceType], name: str) -> ResourceType:
     return found
 
 
-def _distinct(names: Sequence[str], noun: str, refusal: type[Conflict]) -> list[str]:
+def _distinct(names: Sequence[str], noun: str, refusal: type[Invalid]) -> list[str]:
     listed = [] if isinstance(names, str) else list(names)
     if not listed or not all(isinstance(name, str) and name.strip() for name in listed):
         raise refusal(f"At least one {noun} must be listed, by name.")
@@ -182,7 +188,7 @@ def _distinct(names: Sequence[str], noun: str, refusal: type[Conflict]) -> list[
     return listed
 
 
-def _known(names: Iterable[str], known: Iterable[str], sentence: str, refusal: type[Conflict]) -> None:
+def _known(names: Iterable[str], known: Iterable[str], sentence: str, refusal: type[Invalid]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise refusal(f"{sentence} {unknown[0]!r}.", remedy=f"Known: {', '.join(known) or 'none'}.")

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict, IllegalTransition
+from agentiam.kit.actors import CLOCK, Actor
+from agentiam.kit.errors import Conflict, IllegalTransition, Invalid
 from audit.events import EventType
 from audit.services import Change, record_all
 from directory.models import Organization
@@ -24,16 +24,24 @@ from permissions.services.terms import UnknownResourceType, check_data_classes
 from permissions.services.windows import check_window
 
 
-class BadPartner(Conflict):
+class BadPartner(Invalid):
     """The partner is another organization here, or an issuer elsewhere with its public keys, and one of the two."""
+
+
+class NoSuchPartner(Invalid):
+    """No organization here lets itself be found by the name that was given."""
+
+    field = "partner"
 
 
 class TrustExists(Conflict):
     """There is a trust in this partner that has not ended."""
 
 
-class BadAgentId(Conflict):
+class BadAgentId(Invalid):
     """An agent is not named by a SPIFFE id, or by one of another trust domain than the partner's."""
+
+    field = "agents"
 
 
 class AgreedAlready(IllegalTransition):
@@ -50,6 +58,17 @@ class TrustTerms:
     ends_at: datetime | None = None
 
 
+def find_partner(slug: str) -> Organization:
+    """Find an organization here that wants to be found; raises NoSuchPartner, which tells it from no organization to nobody."""
+    found = Organization.objects.filter(slug=slug, discoverable=True, state=Organization.State.ACTIVE).first()
+    if found is None:
+        raise NoSuchPartner(
+            f"No organization {slug!r} can be found here.",
+            remedy="Its administrators make it discoverable; a partner elsewhere has an issuer and keys.",
+        )
+    return found
+
+
 def propose_trust(
     *,
     organization: Organization,
@@ -63,6 +82,7 @@ def propose_trust(
 ) -> Trust:
     """Say what a partner's agents may touch here; it stands once the partner agrees.
 
+    Until then nothing of the partner's changes, nor does its log hold a word of a stranger's: it sees the proposal and no more.
     The partner is an organization here, or elsewhere: an issuer with its public keys (RFC 7517). Raises BadPartner,
     BadPublicKey, TrustExists, BadAgentId, UnknownResourceType, UnknownDataClass, and BadWindow.
     """
@@ -81,17 +101,11 @@ def propose_trust(
         ends_at=terms.ends_at,
     )
     with transaction.atomic():
-        _lock(_sides(trust), by=by, allowed={organization.pk})
+        _lock([organization.pk], by=by, allowed={organization.pk})
         _check_types(trust)
         _require_single(trust)
         save_version(trust, by=by, reason=reason, now=now)
-        data = {
-            "agents": trust.agents,
-            "types": trust.types,
-            "data_classes": trust.data_classes,
-            "ends_at": None if trust.ends_at is None else trust.ends_at.isoformat(),
-        }
-        _conclude(events.TRUST_PROPOSED, trust, by=by, reason=reason, now=now, data=data)
+        _conclude(events.TRUST_PROPOSED, trust, by=by, reason=reason, now=now, data=_terms(trust))
     return trust
 
 
@@ -110,7 +124,7 @@ def agree_trust(*, trust: Trust, by: Actor, reason: str = "", now: datetime) -> 
         check_window(ends_at=current.ends_at, now=now)
         current.agreed_there_at = now
         save_version(current, by=by, reason=reason, now=now, fields=["agreed_there_at"])
-        _conclude(events.TRUST_AGREED, current, by=by, reason=reason, now=now, data={})
+        _conclude(events.TRUST_AGREED, current, by=by, reason=reason, now=now, data=_terms(current))
     return current
 
 
@@ -125,6 +139,20 @@ def end_trust(*, trust: Trust, by: Actor, reason: str = "", now: datetime) -> Tr
         data = {"side": "system" if by.kind == "system" else side}
         _conclude(events.TRUST_ENDED, current, by=by, reason=reason, now=now, data=data)
     return current
+
+
+def expire_trust(*, trust: Trust, reason: str, now: datetime) -> bool:
+    """End a trust whose time is over, in the logs of both sides; answers False when it is not, or was ended before."""
+    with transaction.atomic():
+        sides = _sides(trust)
+        _lock(sides, by=CLOCK, allowed=set(sides))
+        current = read_anew(trust, "organization", "partner")
+        if current.ended_at is not None or current.ends_at is None or current.ends_at > now:
+            return False
+        end(current, by=CLOCK, reason=reason, now=now)
+        data = {"ends_at": current.ends_at.isoformat()}
+        _conclude(events.TRUST_EXPIRED, current, by=CLOCK, reason=reason, now=now, data=data)
+    return True
 
 
 def _sides(trust: Trust) -> list[UUID]:
@@ -174,6 +202,16 @@ def _check_types(trust: Trust) -> None:
             raise UnknownResourceType(f"There is no resource type {name!r}.", remedy="Declare it first.")
 
 
+def _terms(trust: Trust) -> dict[str, Any]:
+    """Say for the record what is proposed, or agreed to."""
+    return {
+        "agents": trust.agents,
+        "types": trust.types,
+        "data_classes": trust.data_classes,
+        "ends_at": None if trust.ends_at is None else trust.ends_at.isoformat(),
+    }
+
+
 def _require_single(trust: Trust) -> None:
     standing = Trust.objects.filter(organization=trust.organization_id, ended_at__isnull=True)
     same = standing.filter(partner=trust.partner_id) if trust.partner_id else standing.filter(issuer=trust.issuer)
@@ -182,8 +220,12 @@ def _require_single(trust: Trust) -> None:
 
 
 def _conclude(event: EventType, trust: Trust, *, by: Actor, reason: str, now: datetime, data: dict[str, Any]) -> None:
-    """Record what happened in the logs of both sides, and give both policies their next revision."""
-    sides = _sides(trust)
+    """Record what happened in the logs of both sides, and give both policies their next revision.
+
+    A partner that never agreed has no part in it, unless it acts itself.
+    """
+    involved = trust.agreed_there_at is not None or by.organization_id == trust.partner_id
+    sides = _sides(trust) if involved else [trust.organization_id]
     about = {
         "organization": trust.organization.slug,
         "partner": trust.issuer if trust.partner is None else trust.partner.slug,

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from agentiam.kit.errors import Conflict
+from agentiam.kit.errors import Invalid
 
 
-class BadWindow(Conflict):
+class BadWindow(Invalid):
     """The end lies in the past or before the beginning, or an instant has no time zone."""
+
+    field = "ends_at"
 
 
 def check_window(*, starts_at: datetime | None = None, ends_at: datetime | None, now: datetime) -> None:

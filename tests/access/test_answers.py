@@ -1,6 +1,6 @@
 """What a caller is told about a decision."""
 
-from permissions.access.answers import obligations
+from permissions.answers import obligations
 from permissions.engine.types import Decision, Effect, TypeFacts
 
 

@@ -43,8 +43,15 @@ def _ask(partner: tuple[Asking, str, str], **more: Any) -> str:
 
 
 def test_nothing_is_allowed_before_both_sides_agreed(partner: tuple[Asking, str, str]) -> None:
-    ask, _, _ = partner
-    assert _ask(partner) == "trust"
+    ask, other, _ = partner
+    # That there is such an agent, and how it fares, is told by its organization's own word only.
+    theirs = f"agent = Agent.objects.get(organization__slug={other!r}, external_id='runner')\n"
+    ask.run(theirs + "suspend_agent(agent=agent, by=by, reason='stop', now=now)")
+    told = [ask("read", "record-1", subject=f"agent/{name}")[1]["lost"] for name in (partner[2], partner[2] + "x")]
+    assert [each["term"] for each in told] == ["subject", "subject"]
+    assert told[0]["reason"].replace(partner[2], "") == told[1]["reason"].replace(partner[2] + "x", "")
+    ask.run(theirs + "resume_agent(agent=agent, by=by, reason='go', now=now)")
+    assert _ask(partner) == "subject"
     _agree(ask)
     assert _ask(partner) == "allow"
 
@@ -71,6 +78,9 @@ def test_either_side_ends_it(partner: tuple[Asking, str, str]) -> None:
     _agree(ask)
     assert [_ask(partner) for _ in range(4)] == ["allow"] * 4
     ask.run("end_trust(trust=Trust.objects.get(organization=organization), by=by, reason='over', now=now)")
+    assert [_ask(partner) for _ in range(4)] == ["trust"] * 4
+    theirs = f"agent = Agent.objects.get(organization__slug={partner[1]!r}, external_id='runner')\n"
+    ask.run(theirs + "suspend_agent(agent=agent, by=by, reason='stop', now=now)")
     assert [_ask(partner) for _ in range(4)] == ["trust"] * 4
 
 

@@ -8,6 +8,7 @@ people:
   - {id: bob, name: Bob, email: bob@acme.example}
 applications:
   - slug: crm
+    audience: https://crm.acme.example
     resource_types:
       - name: record
         actions: [read, write, delete]

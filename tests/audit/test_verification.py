@@ -15,6 +15,7 @@ from audit.models import Chain, Checkpoint, Event
 from audit.verification import Kind
 from tests.audit.conftest import AGENT_SUSPENDED
 from tests.audit.tampering import event_at, pk, rehash, rewrite_from, tamper
+from tests.factories import make_organization
 from tests.unguarded import unguarded
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -279,6 +280,13 @@ def test_the_command_says_in_one_line_that_a_log_is_whole(log):
     status, text = run("verify_audit")
     assert status == 0
     assert text.strip() == f"{log}: whole. 20 records in 2 chains, 2 checkpoints"
+
+
+def test_the_command_calls_an_organization_by_its_name():
+    acme = make_organization("acme")
+    text = run("verify_audit")[1]
+    assert text.startswith("acme: whole. ")
+    assert json.loads(run("verify_audit", "--json")[1])["organization"] == str(acme.pk)
 
 
 def test_the_command_names_what_is_broken(log, changes):

@@ -54,11 +54,18 @@ def acme(transactional_db: None) -> Organization:
 
 @pytest.fixture
 def alice(acme: Organization) -> User:
-    return make_person(acme, "alice", name="Alice Adams", password=PASSWORD, is_superuser=True, is_staff=True)
+    rights = {"is_superuser": True, "is_staff": True}
+    return make_person(acme, "alice", name="Alice Adams", email="alice@acme.example", password=PASSWORD, **rights)
 
 
 @pytest.fixture
-def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
+def elsewhere() -> tuple[str, ...]:
+    """Name the other origins that a test's pages may lead to: none, unless it says so."""
+    return ()
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: Any, elsewhere: tuple[str, ...]) -> Iterator[Any]:
     """Open pages of a chosen theme and width; a complaint of policy or script, or a request elsewhere, fails the test."""
     complaints: list[str] = []
     contexts = []
@@ -68,7 +75,7 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
             complaints.append(message.text)
 
     def watch(request: Request) -> None:
-        if not request.url.startswith(live_server.url):
+        if not request.url.startswith((live_server.url, *elsewhere)):
             complaints.append(request.url)
 
     def open_page(*, scheme: str = "light", width: int = 1280) -> Page:

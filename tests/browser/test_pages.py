@@ -14,7 +14,7 @@ WIDTHS = (320, 390, 768, 1024, 1440)
 
 def sign_in(page: Page) -> None:
     page.goto("/")
-    page.get_by_label("User name").fill("alice@acme.example")
+    page.get_by_label("User name or e-mail").fill("alice@acme.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1, name="Acme")).to_be_visible()
@@ -56,7 +56,7 @@ def test_every_page_is_accessible_at_every_width_without_sideways_scrolling(visi
 
     page.goto("/login/")
     look()
-    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("User name or e-mail").fill("nobody")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
@@ -75,7 +75,7 @@ def test_the_empty_overview_is_accessible(visit: Any, alice: User) -> None:
     make_person(make_organization("empty"), "zoe", password=PASSWORD)
     page = visit(width=320)
     page.goto("/")
-    page.get_by_label("User name").fill("zoe@empty.example")
+    page.get_by_label("User name or e-mail").fill("zoe@empty.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("Nothing to decide about yet")).to_be_visible()
@@ -106,7 +106,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_stays_chosen(visit:
 def test_everything_works_from_the_keyboard(visit: Any, alice: User) -> None:
     page = visit()
     page.goto("/login/")
-    expect(page.get_by_label("User name")).to_be_focused()
+    expect(page.get_by_label("User name or e-mail")).to_be_focused()
     page.keyboard.type("alice@acme.example")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)

@@ -6,6 +6,7 @@ import pytest
 
 from directory.models import Agent, Organization, Team, User
 from tests.factories import make_agent, make_organization, make_person, make_team
+from tests.remembered import Remembered
 
 EVERYTHING = (
     "view_user",
@@ -31,11 +32,6 @@ class Cast:
     agent: Agent
 
 
-@pytest.fixture
-def cast(db):
-    return make_cast()
-
-
 def make_cast():
     acme, elsewhere = make_organization("acme"), make_organization("elsewhere")
     bob = make_person(acme, "bob")
@@ -50,3 +46,11 @@ def make_cast():
         sales=sales,
         agent=make_agent(acme, "crm-bot", owner=bob, sponsor_team=sales),
     )
+
+
+_cast = Remembered(make_cast)
+
+
+@pytest.fixture
+def cast(db):
+    return _cast()

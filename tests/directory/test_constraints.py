@@ -104,6 +104,11 @@ def test_a_public_key_has_a_key_and_no_digest(cast):
     refused(lambda: Credential.objects.filter(pk=credential.pk).update(jwk=None))
 
 
+def test_only_a_federated_identity_has_an_audience(cast):
+    credential, _ = issue_api_key(agent=cast.agent, label="key", by=SYSTEM, now=NOW)
+    refused(lambda: Credential.objects.filter(pk=credential.pk).update(audience="api://acme"))
+
+
 def test_a_credential_ends_after_its_start(cast):
     credential, _ = issue_api_key(agent=cast.agent, label="key", by=SYSTEM, now=NOW)
     refused(lambda: Credential.objects.filter(pk=credential.pk).update(expires_at=NOW))

@@ -3,12 +3,15 @@
 from importlib import import_module
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from agentiam.kit.errors import IllegalTransition
 from directory.lifecycle import State
 from directory.models import Agent, User
+from directory.services.access import give_access
 from directory.services.handover import SpawnedAgent, transfer_agent
 from directory.services.onboarding import OnlyAPerson
 from directory.services.people import (
@@ -20,6 +23,7 @@ from directory.services.people import (
     update_person,
 )
 from directory.services.revisions import ForeignOrganization
+from directory.services.sessions import delete_sessions
 from directory.services.suspension import resume_agent
 from directory.services.transitions import AgentIsOver, AgentOwnerless, NobodyAccountable
 from directory.services.versions import InvalidRecord
@@ -145,6 +149,36 @@ def test_taking_over_unlatches_and_resuming_is_another_step(cast):
     assert resume_agent(agent=cast.agent, by=SYSTEM, now=NOW).state == State.ACTIVE
 
 
+def test_whoever_no_longer_answers_for_an_agent_keeps_no_right_to_take_it_back(cast):
+    dave = make_person(cast.acme, "dave")
+    agent = make_agent(cast.acme, "handed-on", owner=cast.bob, sponsor=dave)
+    child = make_agent(parent=agent, external_id="handed-on-child")
+    other = make_agent(cast.acme, "other")
+    for thing, right, to in (
+        (agent, "manage_agent", cast.bob),
+        (child, "manage_agent", cast.bob),
+        (agent, "approve_agent", dave),
+        (agent, "operate_agent", cast.carol),
+        (other, "manage_agent", cast.bob),
+    ):
+        give_access(thing=thing, right=right, to=to, by=SYSTEM, now=NOW)
+    by = cast.alice.as_actor()
+    transfer_agent(agent=agent, owner=cast.alice, sponsor=dave, by=by, reason="Bob left the team.", now=NOW)
+    manages = Agent.objects.permitting(User.objects.get(pk=cast.bob.pk), "manage_agent")
+    assert not manages.filter(pk__in=[agent.pk, child.pk]).exists()
+    assert manages.filter(pk=other.pk).exists()
+    kept = set(agent.agentuserpermission_set.values_list("user__external_id", "permission__codename"))
+    assert kept == {("dave", "approve_agent"), ("carol", "operate_agent")}
+    assert event_types(cast.acme).count("access.withdrawn") == 2
+    event = last_event(cast.acme, "access.withdrawn")
+    assert (data_of(event)["right"], data_of(event)["to"]["id"]) == ("manage_agent", "bob")
+    assert event.reason == "Bob left the team."
+    transfer_agent(agent=agent, owner=dave, sponsor_team=cast.sales, by=by, now=NOW)
+    assert agent.agentuserpermission_set.filter(user=dave).exists(), "who was the sponsor is the owner now"
+    transfer_agent(agent=agent, owner=cast.alice, sponsor_team=cast.sales, by=by, now=NOW)
+    assert not agent.agentuserpermission_set.filter(user=dave).exists()
+
+
 def test_a_transfer_is_to_those_who_can_answer(cast):
     by = cast.alice.as_actor()
     deactivate_person(person=cast.carol, by=SYSTEM, now=NOW)
@@ -192,3 +226,34 @@ def test_leaving_ends_the_persons_sessions_and_nobody_elses(cast, client):
     deactivate_person(person=cast.bob, by=SYSTEM, now=NOW)
     assert [session.get_decoded()["_auth_user_id"] for session in Session.objects.all()] == [str(cast.carol.pk)]
     assert data_of(last_event(cast.acme, "person.deactivated"))["sessions"] == 2
+
+
+def session_of(person, *, recorded_for=None):
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session["_auth_user_id"] = str(person.pk)
+    session.create()
+    if recorded_for is not None:
+        UserSession.objects.create(user=recorded_for, session_key=session.session_key, ip="203.0.113.9", user_agent="Firefox")
+    return session.session_key
+
+
+def test_sessions_with_a_record_are_found_without_reading_those_of_others(cast, monkeypatch):
+    mine = session_of(cast.bob, recorded_for=cast.bob), session_of(cast.bob)
+    theirs = session_of(cast.carol, recorded_for=cast.carol)
+    read = []
+    decode = Session.get_decoded
+
+    def get_decoded(session):
+        read.append(session.session_key)
+        return decode(session)
+
+    monkeypatch.setattr(Session, "get_decoded", get_decoded)
+    assert delete_sessions(cast.bob, now=timezone.now()) == 2
+    assert sorted(read) == sorted(mine)
+    assert Session.objects.get().session_key == UserSession.objects.get().session_key == theirs
+
+
+def test_what_is_in_a_session_says_whose_it_is_and_not_its_record(cast):
+    session_of(cast.carol, recorded_for=cast.bob)
+    assert delete_sessions(cast.bob, now=timezone.now()) == 0
+    assert Session.objects.count() == 1, "carol's, whatever its record says"

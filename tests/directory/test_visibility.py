@@ -2,13 +2,15 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from guardian.shortcuts import assign_perm
 
 from directory.lifecycle import State
-from directory.models import Agent, Blueprint, Credential, Organization, Run, Team, User
+from directory.models import Agent, AgentUserPermission, Blueprint, Credential, Organization, Run, Team, User
 from directory.services.access import RightUnchanged, UnknownRight, give_access, withdraw_access
 from directory.services.credentials import issue_api_key
 from directory.services.people import deactivate_person
 from directory.services.revisions import ForeignOrganization
+from directory.services.rights import NotAnActivePerson
 from directory.services.runs import start_run
 from tests.factories import NOW, SYSTEM, make_agent, make_blueprint, make_organization, make_person, make_team
 
@@ -174,15 +176,44 @@ def test_even_a_stray_right_shows_nothing_of_another_organization(world):
     assert seen(Agent, world.mallory) == {world.foreign_agent}
 
 
+RIGHTS = ("view_agent", "operate_agent", "manage_agent", "approve_agent", "grant_agent", "run_agent")
+
+
+def test_no_right_on_an_object_is_given_to_an_agent_or_to_somebody_who_left(world):
+    gone = deactivate_person(person=make_person(world.acme), by=SYSTEM, now=NOW)
+    for to in (world.agent.user, gone):
+        with pytest.raises(NotAnActivePerson):
+            give(world.agent, "manage_agent", to)
+        with pytest.raises(NotAnActivePerson):
+            give(world.sales, "manage_team", to)
+    assert not AgentUserPermission.objects.exists()
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+def test_a_row_for_an_agent_s_account_gives_it_nothing(world, right):
+    account, other = world.agent.user, make_agent(world.acme, "other", owner=world.bob)
+    before = {each: set(Agent.objects.permitting(account, each)) for each in RIGHTS}
+    for thing in (world.agent, other):
+        assign_perm(f"directory.{right}", account, thing)
+    assign_perm("directory.manage_team", account, world.sales)
+    assign_perm("directory.manage_blueprint", account, world.blueprint)
+    assert {each: set(Agent.objects.permitting(fresh(account), each)) for each in RIGHTS} == before
+    assert seen(Agent, account) == {world.agent}
+    assert seen(Team, account) == seen(Blueprint, account) == set()
+    # It can be taken away.
+    withdraw_access(thing=other, right=right, to=account, by=SYSTEM, now=NOW)
+    assert not AgentUserPermission.objects.filter(content_object=other).exists()
+
+
 def test_what_an_account_manages_is_less_than_what_it_sees(world):
     others = make_agent(world.acme, owner=world.carol, sponsor=world.bob)
-    manages = lambda user: set(Agent.objects.manageable_by(fresh(user)))  # noqa: E731
+    manages = lambda user: set(Agent.objects.permitting(fresh(user), "manage_agent"))  # noqa: E731
     assert manages(world.bob) == {world.agent}
     assert seen(Agent, world.bob) == {world.agent, others}
     assert manages(world.alice) == set()
     manager = make_person(world.acme, permissions=("view_agent", "manage_agent"))
     assert manages(manager) == {world.agent, others}
-    assert not Agent.objects.manageable_by(AnonymousUser()).exists()
+    assert not Agent.objects.permitting(AnonymousUser(), "manage_agent").exists()
 
 
 def test_a_right_for_one_kind_of_thing_opens_no_other(world):

@@ -984,6 +984,52 @@ TASKS = [
     Case("an earlier run ended, a later one goes on", lambda s: s.on_task(run(until=PAST), run()), YES),
 ]
 
+TOKENS = [
+    Case("no token", lambda s: s.ask(within=None), YES),
+    Case("a token for this", lambda s: s.ask(within=(entitlement("read"),)), YES, allowed=("title", "email", "iban")),
+    Case(
+        "a token for nothing",
+        lambda s: s.ask(within=()),
+        NO,
+        "token",
+        "agent/worker",
+        "the token was not issued for read on record",
+    ),
+    Case(
+        "a token for another action",
+        lambda s: s.ask(within=(entitlement("write"),)),
+        NO,
+        "token",
+        words="not issued for read on record",
+    ),
+    Case("a token for another type", lambda s: s.ask(within=(entitlement("read", type_=BLOB),)), NO, "token"),
+    Case("a token for every action", lambda s: s.ask(within=(entitlement("*"),)), YES),
+    Case("a token for this object", lambda s: s.ask(within=(entitlement("read", resource="r1"),), resource="r1"), YES),
+    Case("a token for another object", lambda s: s.ask(within=(entitlement("read", resource="r9"),)), NO, "token"),
+    Case("a token for some fields", lambda s: s.ask(within=(entitlement("read", fields="title"),)), YES, allowed=("title",)),
+    Case(
+        "a field that the token is not for",
+        lambda s: s.ask(within=(entitlement("read", fields="title"),), fields=("email",)),
+        NO,
+        "token",
+        words="email",
+    ),
+    Case(
+        "what a token is for adds up",
+        lambda s: s.ask(within=(entitlement("read", fields="title"), entitlement("read", fields="email"))),
+        YES,
+        allowed=("title", "email"),
+    ),
+    Case("a token gives nothing", lambda s: s.holds().ask(within=(entitlement("read"),)), NO, "grants"),
+    Case("a token loses before anything else", lambda s: s.holds().ask(within=()), NO, "token"),
+    Case("an inactive agent with a token", lambda s: s.of("worker", inactive="is suspended").ask(within=()), NO, "subject"),
+    Case(
+        "a token, with the user and the delegation",
+        lambda s: s.for_alice().delegated().ask(within=(entitlement("read"),)),
+        YES,
+    ),
+]
+
 PERSONAL = "personal"
 RAILS = [
     Case("deny", lambda s: s.rails(rail("deny", reason="Not here.")), NO, "guardrail", "rail", "Not here."),
@@ -1203,6 +1249,7 @@ CASES = [
     *DELEGATIONS,
     *TRUSTS,
     *TASKS,
+    *TOKENS,
     *RAILS,
     *ORDER,
 ]

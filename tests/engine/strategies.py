@@ -41,6 +41,7 @@ AGENTS = ("a", "b", "c", "d")
 PEOPLE = ("alice", "bob")
 ROLES = ("reader", "writer")
 DEPARTMENTS = ("support", "sales")
+TOKEN = Rule("token", "t")
 RESOURCES = ("r1", "r2", "r3", "r4")
 ACTIONS = ("read", "write")
 FOLDERS = ("f1", "f2")
@@ -304,4 +305,15 @@ questions = st.builds(
     ),
     task_id=st.sampled_from(["", "", "t1"]),
     task_purpose=st.sampled_from(["", "", "refunds"]),
+    within=st.sampled_from(
+        [
+            None,
+            None,
+            None,
+            (),
+            (Entitlement("record", frozenset({"read"}), TOKEN),),
+            (Entitlement("record", None, TOKEN, resource="r1"), Entitlement("record", frozenset({"read"}), TOKEN, fields=3)),
+            (Entitlement("record", frozenset({"write"}), TOKEN),),
+        ]
+    ),
 )

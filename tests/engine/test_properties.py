@@ -129,6 +129,17 @@ def test_a_child_never_exceeds_its_parent(world, question):
 
 @EFFORT
 @given(worlds(), questions)
+def test_a_token_only_ever_narrows(world, question):
+    with_token, without = decide(world, question), decide(world, replace(question, within=None))
+    assert given_fields(with_token) & ~given_fields(without) == 0
+    if without.effect is Effect.DENY:
+        assert with_token.effect is Effect.DENY
+    if question.within == () and question.subject in world.principals and question.subject.startswith("agent/"):
+        assert with_token.effect is Effect.DENY
+
+
+@EFFORT
+@given(worlds(), questions)
 def test_nobody_gets_more_than_each_link_of_the_chain_holds(world, question):
     decision = decide(world, question)
     assume(decision.effect is not Effect.DENY)

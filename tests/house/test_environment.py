@@ -37,6 +37,17 @@ def test_a_flag_is_read(value: str, expected: bool) -> None:
         (lambda e: e.database("X", default=""), f"mysql://me:{SECRET}@host/db", "postgres://"),
         (lambda e: e.database("X", default=""), f"postgres://me:{SECRET}@host:port/db", "postgres://"),
         (lambda e: e.redis("X"), f"http://:{SECRET}@host", "redis://"),
+        (lambda e: e.number("X", default=1, least=1), SECRET, "from 1 to"),
+        (lambda e: e.number("X", default=1, least=7), "6", "from 7 to"),
+        (lambda e: e.number("X", default=1, least=1, most=8), "9", "from 1 to 8"),
+        (lambda e: e.number("X", default=1, least=1), "9" * 30, "from 1 to"),
+        (lambda e: e.mail("X", default=""), SECRET, "smtp+tls://"),
+        (lambda e: e.mail("X", default=""), f"http://me:{SECRET}@host", "smtp+tls://"),
+        (lambda e: e.mail("X", default=""), f"smtp://me:{SECRET}@", "smtp+tls://"),
+        (lambda e: e.mail("X", default=""), f"smtp://me:{SECRET}@host:port", "smtp+tls://"),
+        (lambda e: e.mail("X", default=""), f"smtp://host/{SECRET}", "smtp+tls://"),
+        (lambda e: e.mail("X", default=""), "file://host/path", "smtp+tls://"),
+        (lambda e: e.mail("X", default=""), "file:?path", "smtp+tls://"),
         (lambda e: bytes_from("X", e.secret("X")), f"{SECRET}!", "base64"),
         (lambda e: peppers_from("X", e.secret("X")), SECRET, "1:BASE64"),
         (lambda e: peppers_from("X", e.secret("X")), "1:aGk=,1:aGk=", "differently numbered"),
@@ -53,6 +64,21 @@ def test_what_cannot_be_read_is_named_with_its_form_and_never_repeated(
     assert form in text
     assert SECRET not in text
     assert value not in text.removeprefix("X ")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("smtp+tls://me%40acme:p%2Fw@mail.example.com", ("smtp", "mail.example.com", 587, "me@acme", "p/w", True, False, None)),
+        ("smtp+ssl://mail.example.com", ("smtp", "mail.example.com", 465, "", "", False, True, None)),
+        ("smtp://127.0.0.1:1025", ("smtp", "127.0.0.1", 1025, "", "", False, False, None)),
+        ("file:///var/mail%20out", ("filebased", "", 0, "", "", False, False, "/var/mail out")),
+        ("console:", ("console", "", 0, "", "", False, False, None)),
+    ],
+)
+def test_where_mail_goes_is_read(value: str, expected: tuple[Any, ...]) -> None:
+    backend, *rest = reading(X=value).mail("X", default="").values()
+    assert (backend.split(".")[-2], *rest) == expected
 
 
 @pytest.mark.parametrize("value", ["https://iam.example.com", "http://127.0.0.1:8000", "https://[2001:db8::1]:8443"])

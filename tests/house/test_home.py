@@ -105,7 +105,7 @@ def test_nobody_is_asked_to_sign_in(as_: Callable[[str], Client]) -> None:
 
 def test_an_empty_organization_is_told_how_to_begin(as_: Callable[[str], Client]) -> None:
     text = as_("alice").get("/").content.decode()
-    assert "python manage.py apply organization.yaml" in text
+    assert ".venv/bin/python manage.py apply organization.yaml" in text
     assert "docs/examples/acme.yaml" in text
 
 

@@ -61,7 +61,9 @@ def test_what_is_made_can_be_read(tmp_path: Path) -> None:
 
 def test_nothing_is_made_where_it_may_not_be(tmp_path: Path) -> None:
     given = {"AGENTIAM_SECRET_KEY": "given"}
-    with pytest.raises(Unreadable, match="AGENTIAM_CREDENTIAL_PEPPERS, AGENTIAM_AUDIT_SIGNING_KEY are not set"):
+    others = "AGENTIAM_CREDENTIAL_PEPPERS, AGENTIAM_AUDIT_SIGNING_KEY, AGENTIAM_CARD_SIGNING_KEY"
+    missing = f"{others}, AGENTIAM_KEY_ENCRYPTION_KEYS are not set"
+    with pytest.raises(Unreadable, match=missing):
         keys_from(Environment(given), tmp_path / "keys", may_make=False)
     assert not (tmp_path / "keys").exists()
 

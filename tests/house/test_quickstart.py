@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_the_printed_administrator_signs_in_and_sees_the_organization(first_run:
         assert token
         form = {"username": "admin@acme", "password": password[1], "csrfmiddlewaretoken": token[1]}
         page = browser.post("/login/", data=form).text
+        assert "<h1>Change your password</h1>" in page
+        assert "<h1>Change your password</h1>" in browser.get("/").text
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert token
+        chosen = "correct horse battery staple"
+        form = {"password1": chosen, "password2": chosen, "csrfmiddlewaretoken": token[1]}
+        browser.post("/account/password/", data=form)
+        page = browser.get("/").text
     assert "<h1>Acme</h1>" in page
     assert "1 of 1 agent is active." in " ".join(page.split())
 
@@ -72,3 +81,18 @@ def test_nothing_that_was_printed_is_in_the_data_directory(first_run: tuple[Serv
             assert key[0].encode() not in content
             assert password[1].encode() not in content
     assert key[0] not in copy.log()
+
+
+def test_a_taken_port_is_told_before_anything_that_is_printed_only_once(tmp_path: Path) -> None:
+    with served(tmp_path, serve=False) as copy, socket.socket() as other:
+        port = int(copy.url.rsplit(":", 1)[1])
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        refused = copy.manage("quickstart", "--before-serve", check=False)
+        assert refused.returncode == 1
+        assert f"Port {port} of 127.0.0.1 cannot be used: Address already in use." in refused.stderr
+        assert f"AGENTIAM_BASE_URL=http://127.0.0.1:{port + 1} make run" in refused.stderr
+        assert "--port" not in refused.stderr
+        assert refused.stdout == ""
+        other.close()
+        assert "Password" in copy.manage("quickstart", "--before-serve").stdout

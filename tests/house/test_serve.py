@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
+from agentiam import serving
 from agentiam.management.commands import serve
 from tests.serving import ROOT, Served, free_port, served
 
@@ -114,7 +116,7 @@ def test_a_database_without_its_migrations_is_refused(product: Served, tmp_path:
     command = [sys.executable, str(ROOT / "manage.py"), "serve"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "python manage.py migrate" in done.stderr
+    assert ".venv/bin/python manage.py migrate" in done.stderr
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -166,7 +168,23 @@ def test_a_server_that_cannot_start_says_so_with_its_exit_code(product: Served) 
 )
 def test_it_listens_where_people_are_told_to_go_if_that_is_here(settings: Any, address: str, port: int) -> None:
     settings.BASE_URL = address
-    assert serve._default_port() == port
+    assert serving.usual_port() == port
+
+
+def test_several_processes_that_cannot_count_together_are_warned_of(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REDIS_URL = ""
+    monkeypatch.setattr(serve, "pending_migrations", lambda: ["audit.0099"])
+    said = StringIO()
+    for workers in (1, 3):
+        with pytest.raises(CommandError, match="lacks 1 migrations"):
+            call_command("serve", "--workers", str(workers), stderr=said)
+    assert said.getvalue().count("--workers 3 without Redis") == 1
+    assert "3 times the tries. Set REDIS_URL, or serve with --workers 1." in said.getvalue()
+    assert "--workers 1 without" not in said.getvalue()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(CommandError, match="lacks 1 migrations"):
+        call_command("serve", "--workers", "3", stderr=said)
+    assert said.getvalue().count("without Redis") == 1
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])

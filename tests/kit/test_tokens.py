@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentiam.kit.tokens import PREFIXES, MalformedToken, Peppers, make_token, split_token
+from agentiam.kit.tokens import PREFIXES, MalformedToken, Peppers, Token, make_token, split_token
 
 
 def test_a_key_comes_apart_as_it_was_made():
@@ -44,3 +44,9 @@ def test_a_digest_matches_its_secret_and_pepper_only():
     assert not peppers.matches("secret", digest, 2)
     assert not peppers.matches("Secret", digest, 1)
     assert not peppers.matches("secret", digest, 3)
+
+
+def test_a_right_checksum_makes_no_key_of_other_characters():
+    public_id, secret = "0" * 15 + "\0", "0" * 43
+    with pytest.raises(MalformedToken):
+        split_token(Token("aia", public_id, secret).text)

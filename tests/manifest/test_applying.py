@@ -273,6 +273,17 @@ def test_only_a_person_transfers_an_agent():
     assert apply(moved).changes == []
 
 
+def test_whoever_applies_joins_no_team_and_moves_none_that_they_do_not_manage():
+    apply(ACME)
+    alice, before = User.objects.get(external_id="alice").as_actor(), counts()
+    with pytest.raises(Refused, match="Nobody brings themselves into a team"):
+        apply(ACME.replace("members: [bob]", "members: [alice, bob]"), by=alice)
+    with pytest.raises(Refused, match="does not manage all of these teams"):
+        apply(ACME.replace("{id: refunds, parent: finance}", "{id: refunds}"), by=alice)
+    assert counts() == before
+    assert changed(apply(ACME.replace("members: [bob]", "members: [alice, bob]"))) == ["update team finance"]
+
+
 def test_a_stranger_changes_nothing():
     apply(ACME)
     apply("organization: {slug: other, name: Other, trust_domain: other.example}\npeople: [{id: mallory}]\n")
@@ -287,7 +298,7 @@ def test_a_stranger_changes_nothing():
     ("old", "new", "message"),
     [
         ("blueprint: support-agent, parent", "parent", "An agent keeps its blueprint: this is support-agent."),
-        ("state: suspended", "state: pending", "A suspended agent cannot be pending again; suspend or retire it."),
+        ("state: suspended", "state: pending", "It is suspended and cannot be pending again; suspend or retire it."),
         ("trust_domain: acme.example", "trust_domain: acme.test", "The trust domain is acme.example and stays so"),
         ("id: bob, name", "id: bob, username: robert, name", "bob logs in as bob@acme"),
         ("up, parent: refund-runner", "up, owner: bob, parent: refund-runner", "A spawned agent has the owner of the agent"),

@@ -67,6 +67,12 @@ def test_a_dry_run_says_so(acme):
 
 
 @pytest.mark.django_db
+def test_the_event_log_is_told_the_file_and_not_where_it_lies(acme):
+    assert run("apply", acme)[0] == 0
+    assert Event.objects.get(type="organization.created").reason == f"apply {Path(acme).name}"
+
+
+@pytest.mark.django_db
 def test_what_is_unusable_ends_with_2_and_what_is_refused_with_1(tmp_path):
     file = tmp_path / "acme.yaml"
     file.write_text(HEAD + "people: [{id: 7}]\n", encoding="utf-8")

@@ -108,7 +108,11 @@ def _world(draw_number: int) -> str:
             "use: true, delegate: false, ", ""
         )
     if on(4):
-        text = text.replace("- slug: crm\n", "- slug: crm\n    audience: https://crm.example/\n    state: suspended\n")
+        text = text.replace(
+            "- slug: crm\n",
+            "- slug: crm\n    audience: https://crm.example/\n    requires_tokens: true\n    state: suspended\n"
+            "    token_format: reference\n    token_algorithm: EdDSA\n    token_seconds: 60\n",
+        )
     if on(5):
         text = text.replace(
             "spawn: {depth: 2, children: 3}", "spawn: {depth: 2, children: 3, seconds: 86400}, credentials: {days: 7}"

@@ -1,20 +1,29 @@
 """What is allowed, for tests, made through the services, so that no test stands on a state that cannot come about."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from directory.models import Agent, Organization, User
 from permissions.models import (
+    AccessToken,
     Application,
+    Authorization,
     Consent,
     Delegation,
     Grant,
     Guardrail,
+    Replacement,
     Resource,
     ResourceType,
     Role,
     RoleAssignment,
+    Signal,
+    TokenKey,
     Trust,
+    TrustedIssuer,
 )
 from permissions.services.applications import create_application
 from permissions.services.consents import give_consent
@@ -22,9 +31,12 @@ from permissions.services.delegations import delegate
 from permissions.services.grants import Terms, assign_role, give_grant
 from permissions.services.guardrails import Wording, draft_guardrail, publish_guardrail
 from permissions.services.holders import Holder
+from permissions.services.issuers import IssuerTerms, add_trusted_issuer
+from permissions.services.replacement import propose_replacement, review_replacement
 from permissions.services.resource_types import declare_resource_type
 from permissions.services.resources import register_resource
 from permissions.services.roles import create_role, set_role_entitlements
+from permissions.services.signals import Sign, note_sign
 from permissions.services.terms import EntitlementSpec
 from permissions.services.trusts import TrustTerms, agree_trust, propose_trust
 from tests.factories import NOW, SYSTEM
@@ -127,3 +139,52 @@ def make_trust(organization: Organization, partner: Organization, *, agreed: boo
     """Let a partner's agents touch everything here."""
     trust = propose_trust(organization=organization, partner=partner, terms=TrustTerms(**terms), by=SYSTEM, now=NOW)
     return agree_trust(trust=trust, by=SYSTEM, now=NOW) if agreed else trust
+
+
+def make_trusted_issuer(organization: Organization, issuer: str = "https://ci.example", **terms: Any) -> TrustedIssuer:
+    """Believe an issuer elsewhere about workloads."""
+    given: dict[str, Any] = {"name": issuer.rpartition("/")[2], "uses": ["workloads"]} | terms
+    return add_trusted_issuer(organization=organization, issuer=issuer, terms=IssuerTerms(**given), by=SYSTEM, now=NOW)
+
+
+def make_replacement(predecessor: Agent, successor: Agent, *, reviewer: User | None = None, **values: Any) -> Replacement:
+    """Propose that an agent takes another's place; with a reviewer, they agree to it."""
+    arguments: dict[str, Any] = {"by": SYSTEM, "now": NOW} | values
+    replacement = propose_replacement(predecessor=predecessor, successor=successor, **arguments)
+    if reviewer is None:
+        return replacement
+    shown = replacement.difference_hash
+    return review_replacement(replacement=replacement, difference_hash=shown, by=reviewer.as_actor(), now=NOW)
+
+
+def make_authorization(user: User, agent: Agent, **values: Any) -> Authorization:
+    """Say that a user agreed on the consent page; it lasts a day."""
+    now = timezone.now()
+    given: dict[str, Any] = {"audience": "https://crm.example", "scopes": ["record:read"]} | values
+    given = {"created_at": now, "ends_at": now + timedelta(days=1)} | given
+    return Authorization.objects.create(organization=agent.organization, user=user, agent=agent, **given)
+
+
+def make_access_token(agent: Agent, **values: Any) -> AccessToken:
+    """Say that an agent has a signed token, whose text nobody has; it lasts a day, longer than any run of the tests."""
+    now = timezone.now()
+    actor = f"agent/{agent.external_id}"
+    given: dict[str, Any] = {"subject": actor, "actors": [actor], "kid": "k", "audience": "https://crm.example"} | values
+    given = {"issued_at": now, "expires_at": now + timedelta(days=1)} | given
+    return AccessToken.objects.create(organization=agent.organization, agent=agent, **given)
+
+
+def make_token_key(organization: Organization, kid: str, **values: Any) -> TokenKey:
+    """Say that an organization has a key that signs from tomorrow on; nobody can open it."""
+    jwk = {"kty": "EC", "crv": "P-256", "kid": kid, "alg": "ES256"}
+    given: dict[str, Any] = {"algorithm": "ES256", "jwk": jwk, "sealed": f"1:sealed-{kid}"} | values
+    given = {"signs_from": timezone.now() + timedelta(days=1)} | given
+    return TokenKey.objects.create(organization=organization, kid=kid, **given)
+
+
+def make_signal(agent: Agent, *, sign: Sign = Sign.NETWORK_REFUSED, proven: bool = True, **values: Any) -> Signal:
+    """Note a sign that somebody else has an agent's proofs."""
+    arguments: dict[str, Any] = {"data": {}, "by": SYSTEM, "now": NOW} | values
+    signal = note_sign(sign=sign, agent=agent, proven=proven, **arguments)
+    assert signal is not None, "there were too many like it this minute"
+    return signal

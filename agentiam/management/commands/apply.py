@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -50,7 +51,7 @@ class Command(BaseCommand):
             outcome = apply_manifest(
                 read_manifest(location, stdin=sys.stdin.buffer if location == "-" else None),
                 by=by,
-                reason=options["reason"] or f"apply {location}",
+                reason=options["reason"] or f"apply {location if location == '-' else Path(location).resolve().name}",
                 now=datetime.now(UTC),
                 prune=options["prune"],
                 dry_run=options["dry_run"],

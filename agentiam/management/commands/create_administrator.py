@@ -1,4 +1,4 @@
-"""Add an administrator to an organization."""
+"""Add an administrator to an organization, or let one in again who is locked out."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -8,45 +8,76 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from agentiam.administrators import create_administrator
+from agentiam.administrators import create_administrator, readmit_administrator
 from agentiam.kit.actors import system
 from agentiam.kit.errors import Refusal
 from directory.models import Organization, User
 
 
 class Command(BaseCommand):
-    """Add a person with every right in one organization and print their password, once."""
+    """Add a security administrator, or readmit one, and print a password for one sign-in."""
 
-    help = "Add an administrator to an organization and print a random password, once."
+    help = "Add a security administrator to an organization, or readmit a person; print a password for one sign-in."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the organization and the person."""
         parser.add_argument("--organization", required=True, metavar="SLUG")
-        parser.add_argument("--name", required=True)
+        parser.add_argument("--name", default="", help="of a new person; needed for one")
         parser.add_argument("--email", required=True, help="also the user name to sign in with")
         parser.add_argument("--id", default="", help="the id that the organization uses (the e-mail address)")
+        parser.add_argument(
+            "--reset-second-factor",
+            action="store_true",
+            help="of a person who exists: also remove their authenticator app, passkeys and recovery codes",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Create the account and say how to sign in."""
+        """Create the account or reset it, and say how to sign in."""
         organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:
             raise CommandError(f"There is no organization {options['organization']!r}.")
+        account = User.objects.filter(username=options["email"]).first()
+        if account is not None and (account.organization_id != organization.pk or not account.is_person):
+            raise CommandError(f"The user name {options['email']} is taken.")
+        try:
+            person, password = self._readmit(account, options) if account is not None else self._create(organization, options)
+        except Refusal as refusal:
+            raise CommandError(" ".join(filter(None, [refusal.message, refusal.remedy]))) from None
+        self.stdout.write(
+            f"User name: {person.username}\nPassword:  {password}\n"
+            "(shown once, and good for one sign-in, where another is chosen. If that is left without one, this command lets\n"
+            "them in again.)"
+        )
+
+    def _create(self, organization: Organization, options: dict[str, Any]) -> tuple[User, str]:
         try:
             validate_email(options["email"])
         except ValidationError:
             raise CommandError("--email is not an e-mail address.") from None
-        if User.objects.filter(username=options["email"]).exists():
-            raise CommandError(f"The user name {options['email']} is taken.")
-        try:
-            person, password = create_administrator(
-                organization=organization,
-                external_id=options["id"] or options["email"],
-                username=options["email"],
-                name=options["name"],
-                email=options["email"],
-                by=system("create_administrator"),
-                now=timezone.now(),
-            )
-        except Refusal as refusal:
-            raise CommandError(" ".join(filter(None, [refusal.message, refusal.remedy]))) from None
-        self.stdout.write(f"User name: {person.username}\nPassword:  {password}\n(shown once; nobody can read it again)")
+        if not options["name"]:
+            raise CommandError("--name is missing: there is no such person yet.")
+        return create_administrator(
+            organization=organization,
+            external_id=options["id"] or options["email"],
+            username=options["email"],
+            name=options["name"],
+            email=options["email"],
+            by=system("create_administrator"),
+            now=timezone.now(),
+        )
+
+    def _readmit(self, person: User, options: dict[str, Any]) -> tuple[User, str]:
+        if options["id"] and options["id"] != person.external_id:
+            raise CommandError(f"The user name {options['email']} is taken, by the person with the id {person.external_id}.")
+        said = ["they get a one-time password", "their sessions end"]
+        if not person.is_active:
+            said.insert(0, "their account is opened again")
+        if User.ConsoleRole.SECURITY_ADMINISTRATOR not in person.console_roles:
+            said.insert(0, "they are given the role of security administrator")
+        self.stderr.write(f"{person.name} exists: {', '.join(said[:-1])}, and {said[-1]}.")
+        return readmit_administrator(
+            person=person,
+            without_second_factor=options["reset_second_factor"],
+            by=system("create_administrator"),
+            now=timezone.now(),
+        )

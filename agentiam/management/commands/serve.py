@@ -3,7 +3,6 @@
 import os
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -16,13 +15,6 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
     return int(text)
-
-
-def _default_port() -> int:
-    """Give the port that people are told to go to, where that is on this machine; behind a proxy it says nothing about ours."""
-    address = urlsplit(settings.BASE_URL)
-    local = address.scheme == "http" and address.hostname in {"127.0.0.1", "localhost", "::1"}
-    return address.port or 80 if local else 8000
 
 
 class Command(BaseCommand):
@@ -43,16 +35,29 @@ class Command(BaseCommand):
         """Check, bind, run, and leave with the server's exit code."""
         if options["workers"] < 1:
             raise CommandError("--workers is at least 1.")
+        self._require_shared_counters(options["workers"])
         self.check(include_deployment_checks=settings.PRODUCTION)
         if pending := pending_migrations():
-            raise CommandError(f"The database lacks {len(pending)} migrations: run `python manage.py migrate` first.")
+            raise CommandError(f"The database lacks {len(pending)} migrations: run `.venv/bin/python manage.py migrate` first.")
         try:
-            listener = serving.listen(options["host"], _default_port() if options["port"] is None else options["port"])
+            listener = serving.listen(options["host"], serving.usual_port() if options["port"] is None else options["port"])
         except serving.AddressTaken as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(f"{error} {error.remedy}".rstrip()) from None
         host, port = listener.getsockname()[:2]
         self.stdout.write(f"agentiam listens on http://{host}:{port} (process {os.getpid()}).")
         self.stdout.flush()
         code = serving.run(listener, workers=options["workers"], trusted_proxies=settings.TRUSTED_PROXIES)
         if code:
             raise CommandError("The server could not start; the log says why.", returncode=code)
+
+    def _require_shared_counters(self, workers: int) -> None:
+        """Refuse several processes that cannot count together; outside production, say what that means."""
+        if workers == 1 or settings.REDIS_URL:
+            return
+        words = (
+            f"--workers {workers} without Redis: each process counts requests, tries to sign in and used SAML assertions for "
+            f"itself, so whoever guesses has {workers} times the tries. Set REDIS_URL, or serve with --workers 1."
+        )
+        if settings.PRODUCTION:
+            raise CommandError(words)
+        self.stderr.write(self.style.WARNING(words))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from agentiam.manifest import documents
 from agentiam.manifest.mistakes import Path
@@ -15,10 +15,10 @@ from directory.lifecycle import State
 from directory.models import Agent, Blueprint
 from directory.services.agents import AgentProfile, register_agent, update_agent
 from directory.services.handover import transfer_agent
-from directory.services.offboarding import retire_agent
-from directory.services.onboarding import activate_agent
+from directory.services.onboarding import activate_agent, given_sign_offs
 from directory.services.spawning import spawn_agent
 from directory.services.suspension import resume_agent, suspend_agent
+from permissions.services.offboarding import offboard_agent
 
 _ACCOUNTABLE = frozenset({"owner", "sponsor"})
 _FOR_GOOD = ("parent", "blueprint")
@@ -45,7 +45,7 @@ def plan_agents(plan: Plan, wanted: Iterable[documents.Agent], blueprints: Mappi
         for name, present in plan.present.agents.items():
             if name not in parts and present.state != "retired":
                 plan.change("end", "agent", name, {"state": (present.state, "retired")})
-                plan.step(Phase.AGENTS_STOPPED, ("agents",), partial(_retire, name))
+                _plan_last_day(plan, name, ("agents",))
 
 
 def _check_child(plan: Plan, agent: documents.Agent, known: Mapping[str, documents.Agent], path: Path) -> None:
@@ -94,7 +94,7 @@ def _wait(plan: Plan, agent: documents.Agent, missing: int) -> None:
 
 def _missing_sign_offs(agent: documents.Agent, row: Agent | None, blueprints: Mapping[str, documents.Blueprint]) -> int:
     needed = blueprints[agent.blueprint].sign_offs if agent.blueprint else 0
-    given = 0 if row is None or not needed else row.sign_offs.filter(person__is_active=True).count()
+    given = 0 if row is None or not needed else given_sign_offs(row)
     return max(0, needed - given)
 
 
@@ -123,7 +123,7 @@ def _plan_known(
         return
     plan.change("update", "agent", agent.id, changed)
     if state == "retired":
-        plan.step(Phase.AGENTS_STOPPED, path, partial(_retire, agent.id))
+        _plan_last_day(plan, agent.id, path)
         return
     if set(changed) - _ACCOUNTABLE - {"state"}:
         plan.step(Phase.AGENTS, path, partial(_update, agent))
@@ -131,6 +131,14 @@ def _plan_known(
         plan.step(Phase.AGENTS, path, partial(_transfer, agent))
     if "state" in changed:
         _plan_move(plan, agent.id, State(present.state), State(state), path)
+
+
+def _plan_last_day(plan: Plan, name: str, path: Path) -> None:
+    plan.notes.append(
+        f"agent/{name} is offboarded for good: its credentials, roles, grants, delegations and runs end, and so do the agents "
+        "that descend from it."
+    )
+    plan.step(Phase.AGENTS_STOPPED, path, partial(_retire, name))
 
 
 def _earlier(present: documents.Agent, agent: documents.Agent) -> Any:
@@ -147,13 +155,23 @@ def _state_ahead(
 ) -> Any:
     """The state that can be reached: as wanted, or pending while sign-offs are missing."""
     if agent.state == "pending" and present.state != "pending":
-        plan.refuse((*path, "state"), f"A {present.state} agent cannot be pending again; suspend or retire it.")
+        plan.refuse((*path, "state"), f"It is {present.state} and cannot be pending again; suspend or retire it.")
     if present.state == "pending" and agent.state in ("active", "suspended"):
         missing = _missing_sign_offs(agent, plan.present.rows["agents"][agent.id], blueprints)
         if missing:
             _wait(plan, agent, missing)
             return "pending"
+    if present.state in ("active", "suspended") and agent.state == "active" and _waits_for_review(plan, present, agent):
+        plan.notes.append(f"agent/{agent.id} is suspended until somebody has reviewed what changed of it.")
+        return "suspended"
     return agent.state
+
+
+def _waits_for_review(plan: Plan, present: documents.Agent, agent: documents.Agent) -> bool:
+    """Whether an agent waits for a review, or will: a fingerprint that was known is to be another."""
+    before, after = astuple(present.hashes), astuple(agent.hashes)
+    drifted = any(known and known != wanted for known, wanted in zip(before, after, strict=True))
+    return drifted or plan.present.rows["agents"][agent.id].review_needed
 
 
 def _plan_move(plan: Plan, name: str, before: State, after: State, path: Path) -> None:
@@ -239,11 +257,14 @@ def _resume(name: str, hand: Hand) -> None:
 
 
 def _suspend(name: str, hand: Hand) -> None:
-    suspend_agent(agent=hand.rows["agents"][name], **hand.acting)
+    agent = hand.rows["agents"][name]
+    # An agent whose fingerprint was changed is suspended by that.
+    if Agent.objects.get(pk=agent.pk).state == State.ACTIVE:
+        suspend_agent(agent=agent, **hand.acting)
 
 
 def _retire(name: str, hand: Hand) -> None:
     agent = hand.rows["agents"][name]
-    # Retiring an agent retires what descends from it.
+    # Offboarding an agent offboards what descends from it.
     if Agent.objects.get(pk=agent.pk).state != State.RETIRED:
-        retire_agent(agent=agent, **hand.acting)
+        offboard_agent(agent=agent, **hand.acting)

@@ -15,6 +15,7 @@ from agentiam.manifest.planning.changes import Hand, Phase, Plan, created, diffe
 from agentiam.manifest.references import in_order
 from agentiam.manifest.settling import settled_application
 from permissions.services.applications import (
+    TokenTerms,
     create_application,
     resume_application,
     suspend_application,
@@ -71,6 +72,10 @@ def _application_values(wanted: documents.Application) -> dict[str, Any]:
         "audience": wanted.audience,
         "believes_resource_properties": wanted.believes.resource_properties,
         "believes_subject_properties": wanted.believes.subject_properties,
+        "requires_tokens": wanted.requires_tokens,
+        "tokens": TokenTerms(
+            token_format=wanted.token_format, token_algorithm=wanted.token_algorithm, token_seconds=wanted.token_seconds
+        ),
     }
 
 

@@ -9,9 +9,11 @@ from agentiam.manifest.mistakes import Path
 from agentiam.manifest.planning.changes import Hand, Phase, Plan, created, differences
 from agentiam.manifest.references import in_order
 from agentiam.manifest.settling import settled_person, settled_team
+from directory.services.console_roles import set_console_roles
 from directory.services.organizations import create_organization, update_organization
 from directory.services.people import create_person, deactivate_person, reactivate_person, update_person
 from directory.services.teams import create_team, set_team_members, update_team
+from permissions.services.offboarding import offboard_person
 
 
 def plan_organization(plan: Plan, wanted: documents.Organization) -> None:
@@ -32,6 +34,7 @@ def _create_organization(wanted: documents.Organization, hand: Hand) -> None:
         trust_domain=wanted.trust_domain,
         time_zone=wanted.time_zone,
         subject_types=wanted.subject_types,
+        discoverable=wanted.discoverable,
         **hand.acting,
     )
 
@@ -42,40 +45,65 @@ def _update_organization(wanted: documents.Organization, hand: Hand) -> None:
         name=wanted.name,
         time_zone=wanted.time_zone,
         subject_types=wanted.subject_types,
+        discoverable=wanted.discoverable,
         **hand.acting,
     )
 
 
 def plan_people(plan: Plan, wanted: Iterable[documents.Person], *, slug: str) -> None:
     """Plan to add, change, close and open accounts of people."""
-    listed = set()
+    listed = {}
     for index, part in enumerate(wanted):
         path: Path = ("people", index)
         person = settled_person(part)
-        listed.add(person.id)
+        listed[person.id] = path, person
         present = plan.present.people.get(person.id)
         if present is None:
-            if not person.username:
-                person.username = f"{person.id}@{slug}"
-            plan.change("create", "person", person.id, created(person, besides=["id"]))
-            plan.step(Phase.PEOPLE, path, partial(_create_person, person))
-            if not person.active:
-                plan.step(Phase.PEOPLE_DEACTIVATED, path, partial(_deactivate_person, person.id))
-            continue
-        if person.username and person.username != present.username:
-            plan.refuse((*path, "username"), f"{person.id} logs in as {present.username}, and goes on to.")
-        changed = differences(present, person, besides=["username"])
-        if not changed:
-            continue
-        plan.change("update", "person", person.id, changed)
-        if set(changed) - {"active"}:
-            plan.step(Phase.PEOPLE, path, partial(_update_person, person))
-        if "active" in changed and person.active:
-            plan.step(Phase.PEOPLE, path, partial(_reactivate_person, person.id))
-        elif "active" in changed:
-            plan.step(Phase.PEOPLE_DEACTIVATED, path, partial(_deactivate_person, person.id))
+            _plan_new_person(plan, person, path, slug=slug)
+        else:
+            _plan_known_person(plan, present, person, path)
+    _plan_console_roles(plan, listed.values())
     if plan.prune:
-        _plan_people_gone(plan, plan.present.people.keys() - listed)
+        _plan_people_gone(plan, plan.present.people.keys() - listed.keys())
+
+
+def _plan_new_person(plan: Plan, person: documents.Person, path: Path, *, slug: str) -> None:
+    if not person.username:
+        person.username = f"{person.id}@{slug}"
+    plan.change("create", "person", person.id, created(person, besides=["id"]))
+    plan.step(Phase.PEOPLE, path, partial(_create_person, person))
+    if not person.active:
+        plan.step(Phase.PEOPLE_DEACTIVATED, path, partial(_deactivate_person, person.id))
+
+
+def _plan_known_person(plan: Plan, present: documents.Person, person: documents.Person, path: Path) -> None:
+    if person.username and person.username != present.username:
+        plan.refuse((*path, "username"), f"{person.id} logs in as {present.username}, and goes on to.")
+    unmanaged = ["username"] if person.console_roles is not None else ["username", "console_roles"]
+    changed = differences(present, person, besides=unmanaged)
+    if not changed:
+        return
+    plan.change("update", "person", person.id, changed)
+    if set(changed) - {"active", "console_roles"}:
+        plan.step(Phase.PEOPLE, path, partial(_update_person, person))
+    if "active" in changed and person.active:
+        plan.step(Phase.PEOPLE, path, partial(_reactivate_person, person.id))
+    elif "active" in changed:
+        plan.step(Phase.PEOPLE_DEACTIVATED, path, partial(_deactivate_person, person.id))
+
+
+def _plan_console_roles(plan: Plan, people: Iterable[tuple[Path, documents.Person]]) -> None:
+    """Let whoever gains roles come before whoever loses some: an organization always has its security administrator."""
+    gaining: list[tuple[Path, documents.Person]] = []
+    losing: list[tuple[Path, documents.Person]] = []
+    for path, person in people:
+        present = plan.present.people.get(person.id)
+        before = set() if present is None else set(present.console_roles or ())
+        after = before if person.console_roles is None else set(person.console_roles)
+        if before != after:
+            (losing if before - after else gaining).append((path, person))
+    for path, person in [*gaining, *losing]:
+        plan.step(Phase.PEOPLE, path, partial(_set_console_roles, person))
 
 
 def _plan_people_gone(plan: Plan, gone: AbstractSet[str]) -> None:
@@ -84,7 +112,11 @@ def _plan_people_gone(plan: Plan, gone: AbstractSet[str]) -> None:
             plan.notes.append(f"{name} is not listed and stays: an administrator is not locked out by leaving them out.")
         elif plan.present.people[name].active:
             plan.change("end", "person", name, {"active": (True, False)})
-            plan.step(Phase.PEOPLE_DEACTIVATED, ("people",), partial(_deactivate_person, name))
+            plan.notes.append(
+                f"user/{name} is offboarded for good: their console roles, teams, keys, roles, grants, consents, sessions, "
+                "password, second factors and linked identities end, and the agents that they own stop."
+            )
+            plan.step(Phase.PEOPLE_DEACTIVATED, ("people",), partial(_offboard_person, name))
 
 
 def _create_person(wanted: documents.Person, hand: Hand) -> None:
@@ -106,8 +138,17 @@ def _update_person(wanted: documents.Person, hand: Hand) -> None:
     )
 
 
+def _set_console_roles(wanted: documents.Person, hand: Hand) -> None:
+    person = hand.rows["people"][wanted.id]
+    hand.rows["people"][wanted.id] = set_console_roles(person=person, roles=wanted.console_roles or (), **hand.acting)
+
+
 def _deactivate_person(name: str, hand: Hand) -> None:
     hand.rows["people"][name] = deactivate_person(person=hand.rows["people"][name], **hand.acting)
+
+
+def _offboard_person(name: str, hand: Hand) -> None:
+    hand.rows["people"][name], _ = offboard_person(person=hand.rows["people"][name], **hand.acting)
 
 
 def _reactivate_person(name: str, hand: Hand) -> None:

@@ -135,6 +135,7 @@ def _terms(wanted: documents.Blueprint) -> BlueprintTerms:
         spawn_depth=wanted.spawn.depth,
         spawn_children=wanted.spawn.children,
         spawn_seconds=wanted.spawn.seconds,
+        suspend_at_risk=wanted.suspend_at_risk,
     )
 
 

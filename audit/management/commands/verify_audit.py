@@ -3,14 +3,14 @@
 import json
 import sys
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from audit import selectors
 from audit.chain import BadKey
-from audit.names import recorded_organization
+from audit.names import organization_name, recorded_organization
 from audit.verification import describe
 
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             if options["json"]:
                 self.stdout.write(json.dumps({**asdict(report), "whole": report.whole}))
             else:
-                self.stdout.write("\n".join(describe(report)))
+                self.stdout.write("\n".join(describe(replace(report, organization=organization_name(organization_id)))))
         if not known and not options["json"]:
             self.stdout.write("The event log is empty.")
         if broken:

@@ -1,6 +1,6 @@
 """A condition: checked once when it is saved, loaded into a function, asked many times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -84,13 +84,13 @@ class Condition:
         """Return the fewest changes that would make the condition hold; none if it does, None if it has no simple answer."""
         return explanations.smallest_change(self.tree, situation)
 
-    def residual(self, situation: Situation) -> Node:
-        """Return what is left of the condition when everything but the row is known.
+    def residual(self, situation: Situation, *, left_open: Iterable[str] = ()) -> Node:
+        """Return what is left of the condition when everything but the row, and what is left open, is known.
 
         Attributes that ``situation.resource`` gives are taken as known. The tree is three-valued: wrap it in ``is_true``
         where the condition must hold, in ``is_false`` where it must not.
         """
-        return partial.residual(self.tree, situation)
+        return partial.residual(self.tree, situation, left_open=left_open)
 
 
 def _reference(node: Field | Reference) -> str:

@@ -26,6 +26,8 @@ AGENT = {
         "string",
     ),
     "depth": "int",
+    "risk": "int",
+    "signs": "list<string>",
 }
 FIXED = {"agent": AGENT, "task": {"id": "string", "purpose": "string"}, "action": {"name": "string", "properties": "struct"}}
 

@@ -1,6 +1,6 @@
 """Partial evaluation: everything but the row is known, and what is left is the condition on the row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from permissions.engine.conditions.errors import EvaluationError
 from permissions.engine.conditions.exact import Scope, evaluate
@@ -25,18 +25,22 @@ from permissions.engine.conditions.values import elements
 UNROLLED = 1000
 
 
-def residual(node: Node, situation: Situation, variables: dict[str, Node] | None = None) -> Node:
+def residual(
+    node: Node, situation: Situation, variables: dict[str, Node] | None = None, *, left_open: Iterable[str] = ()
+) -> Node:
     """Evaluate a tree as far as it can be while the row is unknown.
 
-    Attributes that ``situation.resource`` gives are known, all others are the row's. The result contains fields of the row
+    Attributes that ``situation.resource`` gives are known, all others are the row's. What ``left_open`` names, ``context`` or
+    ``action.properties``, is not known either, and stays as it is written. The result contains fields of the row and that
     only; it is three-valued: wrap it in ``is_true`` or ``is_false``.
     """
-    return _Residual(situation).visit(node, variables or {})
+    return _Residual(situation, left_open).visit(node, variables or {})
 
 
 class _Residual:
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: Situation, left_open: Iterable[str]) -> None:
         self.scope = Scope(situation)
+        self.left_open = tuple(tuple(each.split(".")) for each in left_open)
         self.known = {name for name, value in (situation.resource or {}).items() if value is not None}
 
     def visit(self, node: Node, variables: dict[str, Node]) -> Node:
@@ -46,7 +50,7 @@ class _Residual:
             case Field(name):
                 return self.settled(node) if name in self.known else node
             case Reference():
-                return self.settled(node)
+                return node if self.is_open(node) else self.settled(node)
             case Variable(name):
                 return variables.get(name, node)
             case Quantifier():
@@ -60,6 +64,11 @@ class _Residual:
             case Op("has", (part,)):
                 return self.presence(part, variables)
         return self.operation(node.op, tuple(self.visit(each, variables) for each in node.args))
+
+    def is_open(self, node: Reference) -> bool:
+        """Tell whether a reference names something that is left open, a part of that, or what that is a part of."""
+        path = (node.root, *node.path)
+        return any(path[: len(each)] == each[: len(path)] for each in self.left_open)
 
     def settled(self, node: Node) -> Node:
         try:
@@ -89,6 +98,8 @@ class _Residual:
         match part:
             case Field(name):
                 return TRUE if name in self.known else Op("has", (part,))
+            case Reference() if self.is_open(part):
+                return Op("has", (part,))
             case Op("get", (holder, key)):
                 inner = self.visit(holder, variables)
                 if is_error(inner):
@@ -124,7 +135,7 @@ def frozen(value: object) -> object:
 
 def _open(node: Node, bound: set[str]) -> bool:
     match node:
-        case Field():
+        case Field() | Reference():
             return True
         case Variable(name):
             return name not in bound

@@ -9,6 +9,7 @@ from directory.models import Agent, Organization, Team, User
 from permissions.models import Application, ResourceType
 from tests.factories import make_agent, make_organization, make_person, make_team
 from tests.permissions.factories import make_application, make_resource_type
+from tests.remembered import Remembered
 
 VIEWS = (
     "application",
@@ -77,6 +78,9 @@ def make_cast():
     )
 
 
+_cast = Remembered(make_cast)
+
+
 @pytest.fixture
 def cast(db):
-    return make_cast()
+    return _cast()

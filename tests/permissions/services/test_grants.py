@@ -19,7 +19,7 @@ from permissions.services.terms import (
     UnknownResourceType,
     checked_terms,
 )
-from permissions.services.trusts import end_trust
+from permissions.services.trusts import agree_trust, end_trust
 from permissions.services.windows import BadWindow
 from tests.directory.recorded import data_of, last_event, last_touched
 from tests.factories import NOW, SYSTEM, make_agent, make_person, make_team
@@ -170,7 +170,16 @@ def test_a_partners_agent_holds_something_only_with_a_trust_in_its_organization(
     with pytest.raises(NoTrust, match="which Acme does not trust"):
         make_grant(cast.acme, foreign)
     trust = make_trust(cast.acme, cast.elsewhere, agreed=False)
-    grant = make_grant(cast.acme, foreign)
+    with pytest.raises(NoTrust) as refused:
+        give_grant(organization=cast.acme, holder=foreign, entitlement=spec(), by=cast.by, now=NOW)
+    assert cast.foreign_agent.name not in refused.value.message
+    # The operator's manifest may prepare for what is proposed.
+    make_grant(cast.acme, foreign)
+    agree_trust(trust=trust, by=SYSTEM, now=NOW)
+    grant = give_grant(organization=cast.acme, holder=foreign, entitlement=spec(), by=cast.by, now=NOW)
+    given = last_event(cast.acme, "grant.given")
+    assert data_of(given)["holder"] == f"agent/{cast.foreign_agent.spiffe_id}"
+    assert given.target_label.endswith(f"to {cast.foreign_agent.spiffe_id}")
     assert last_touched(cast.acme) == ["agent/foreign", f"agent/{cast.foreign_agent.spiffe_id}"]
     end_trust(trust=trust, by=SYSTEM, now=NOW)
     with pytest.raises(NoTrust):

@@ -6,6 +6,7 @@ import pytest
 
 from agentiam.kit.actors import Actor
 from directory.lifecycle import State
+from directory.services.organizations import suspend_organization, update_organization
 from directory.services.people import NotAPerson
 from directory.services.proofs import BadPublicKey, PrivateKeyShown
 from directory.services.revisions import ForeignOrganization
@@ -20,14 +21,16 @@ from permissions.services.trusts import (
     AgreedAlready,
     BadAgentId,
     BadPartner,
+    NoSuchPartner,
     TrustExists,
     TrustTerms,
     agree_trust,
     end_trust,
+    find_partner,
     propose_trust,
 )
 from permissions.services.windows import BadWindow
-from tests.directory.recorded import events_of, last_touched, revision
+from tests.directory.recorded import data_of, events_of, last_event, last_touched, revision
 from tests.factories import NOW, SYSTEM, make_agent, make_organization
 from tests.permissions.factories import make_consent, make_delegation, make_resource_type, make_trust, spec
 
@@ -166,11 +169,39 @@ def test_both_sides_are_told_and_both_revisions_advance(cast):
     before = revision(cast.acme), revision(cast.elsewhere)
     trust = make_trust(cast.acme, cast.elsewhere)
     end_trust(trust=trust, by=cast.mallory.as_actor(), now=NOW)
-    assert (revision(cast.acme), revision(cast.elsewhere)) == (before[0] + 3, before[1] + 3)
+    assert (revision(cast.acme), revision(cast.elsewhere)) == (before[0] + 3, before[1] + 2)
     assert last_touched(cast.elsewhere) == last_touched(cast.acme) == ["shared"]
+    assert [event.type for event in events_of(cast.acme)][-3:] == ["trust.proposed", "trust.agreed", "trust.ended"]
+    assert [event.type for event in events_of(cast.elsewhere)][-2:] == ["trust.agreed", "trust.ended"]
+    assert data_of(last_event(cast.elsewhere, "trust.agreed"))["types"] is None
+
+
+def test_a_stranger_that_proposes_and_takes_back_leaves_nothing_at_the_partner(cast):
+    before = revision(cast.elsewhere), len(events_of(cast.elsewhere))
+    trust = propose(cast, reason="Read this!")
+    assert list(Trust.objects.visible_to(cast.mallory)) == [trust]
+    end_trust(trust=trust, by=cast.by, now=NOW)
+    assert (revision(cast.elsewhere), len(events_of(cast.elsewhere))) == before
+    assert not Trust.objects.visible_to(cast.mallory).exists()
+    assert list(Trust.objects.visible_to(cast.alice)) == [trust]
+
+
+def test_a_partner_that_refuses_leaves_that_in_both_logs(cast):
+    end_trust(trust=propose(cast), by=cast.mallory.as_actor(), reason="No.", now=NOW)
     for organization in (cast.acme, cast.elsewhere):
-        types = [event.type for event in events_of(organization)]
-        assert types[-3:] == ["trust.proposed", "trust.agreed", "trust.ended"]
+        assert last_event(organization, "trust.ended").reason == "No."
+
+
+def test_only_an_active_organization_that_wants_to_be_found_is_found(cast):
+    for slug in ("elsewhere", "nowhere"):
+        with pytest.raises(NoSuchPartner, match=f"{slug}.* can be found here"):
+            find_partner(slug)
+    values = {"name": "Elsewhere", "time_zone": "UTC", "subject_types": {}, "discoverable": True}
+    update_organization(organization=cast.elsewhere, **values, by=SYSTEM, now=NOW)
+    assert find_partner("elsewhere") == cast.elsewhere
+    suspend_organization(organization=cast.elsewhere, by=SYSTEM, now=NOW)
+    with pytest.raises(NoSuchPartner):
+        find_partner("elsewhere")
 
 
 def test_there_is_one_trust_in_a_partner_at_a_time(cast):

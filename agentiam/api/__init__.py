@@ -1,0 +1,1 @@
+"""The management API: everything that developers integrate with, over HTTP and JSON."""

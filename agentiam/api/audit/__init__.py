@@ -1,0 +1,1 @@
+"""The resources of the event log and of the jobs."""

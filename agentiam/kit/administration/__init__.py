@@ -1,0 +1,1 @@
+"""The admin's machinery: rows of one organization, changed by services only."""

@@ -1,0 +1,80 @@
+"""An agent gives the child that it spawned its first proof, and no other: one for each child, which ends with the child.
+
+Whoever steals a key that may write must not let anybody in who was not in before. A child is in through its parent already:
+what it may do lies within what its parent may, and it stops with it.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from agentiam.kit.actors import Actor
+from agentiam.kit.errors import Conflict, NotAllowed
+from agentiam.kit.tokens import Token
+from directory.models import Agent, Credential
+from directory.services.credentials import DECIDE_ONLY, issue_client_secret, register_public_key
+from directory.services.proofs import DEFAULT_DAYS
+from directory.services.transitions import lock_agent, require_effectively_active
+
+
+class NotItsChild(NotAllowed):
+    """Only an agent gives a credential in this way, and only to an agent that it spawned itself."""
+
+
+class BeyondTheParent(NotAllowed):
+    """The credential would be for more than what the parent has shown that it may itself."""
+
+
+class ChildHasCredential(Conflict):
+    """The child was given a credential before."""
+
+
+def give_child_credential(
+    *,
+    child: Agent,
+    label: str,
+    jwk: dict[str, Any] | None = None,
+    scopes: Iterable[str] = DECIDE_ONLY,
+    held: Collection[str],
+    by: Actor,
+    reason: str = "",
+    now: datetime,
+) -> tuple[Credential, Token | None]:
+    """Give a child its one credential: a client secret, seen here and never again, or the public key that is named.
+
+    ``held`` are the scopes with which the parent calls. Raises NotItsChild, BeyondTheParent, ChildHasCredential,
+    AgentNotActive, and as ``issue_client_secret``.
+    """
+    with transaction.atomic():
+        current = lock_agent(child, by=by)
+        parent = current.parent
+        if by.kind != "agent" or parent is None or by.user_id != parent.user_id:
+            raise NotItsChild("An agent gives a credential to a child of its own only.")
+        require_effectively_active(current, now=now)
+        wanted = list(scopes)
+        if not set(wanted) <= {*held, *DECIDE_ONLY}:
+            raise BeyondTheParent("A child's credential is for no more than what its parent calls with.")
+        if Credential.objects.filter(agent=current).exists():
+            raise ChildHasCredential(f"{current} was given a credential before.", remedy="Retire it and spawn another.")
+        given: dict[str, Any] = {
+            "agent": current,
+            "label": label,
+            "scopes": wanted,
+            "expires_at": _end(current, now=now),
+            "by": by,
+            "reason": reason,
+            "now": now,
+        }
+        if jwk is not None:
+            return register_public_key(jwk=jwk, **given), None
+        return issue_client_secret(**given)
+
+
+def _end(child: Agent, *, now: datetime) -> datetime | None:
+    """End with the child, or as early as the blueprint wants; None where the child has no end."""
+    if child.expires_at is None:
+        return None
+    days = DEFAULT_DAYS if child.blueprint is None else child.blueprint.credential_days
+    return min(child.expires_at, now + timedelta(days=days))

@@ -1,0 +1,1 @@
+"""Who gets what under which address, one module for each part of the product."""

@@ -1,0 +1,628 @@
+"""After the last day nothing is left, and a signed proof says so; what is left after all lets nothing happen."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialToken
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from guardian.shortcuts import assign_perm
+
+from agentiam.jobs.models import Job
+from agentiam.kit.errors import IllegalTransition
+from audit.attestations import proof_of, verify_attestation, verify_proof
+from audit.models import Attestation, Event
+from audit.statements import describe
+from directory.lifecycle import State
+from directory.models import Agent, Credential, OnboardingToken, Organization, Run, Team, User
+from directory.services.access import give_access
+from directory.services.cards import publish_agent_card, set_agent_card
+from directory.services.credentials import issue_api_key
+from directory.services.invitations import invite_person
+from directory.services.offboarding import retire_agent
+from directory.services.onboarding_tokens import issue_onboarding_token
+from directory.services.people import NotAPerson, deactivate_person, reactivate_person
+from directory.services.person_keys import issue_person_key
+from directory.services.reports import together
+from directory.services.revisions import ForeignOrganization
+from directory.services.runs import start_run
+from directory.services.suspension import suspend_agent
+from permissions.models import (
+    AccessToken,
+    Authorization,
+    Consent,
+    Delegation,
+    Grant,
+    OAuthClient,
+    RefreshToken,
+    Replacement,
+    RoleAssignment,
+)
+from permissions.selectors.live import what_is_live
+from permissions.services import endings, offboarding
+from permissions.services.oauth_clients import set_oauth_client
+from permissions.services.offboarding import (
+    END_ELSEWHERE,
+    AgentNotRetired,
+    SomethingRemains,
+    end_partner_holdings,
+    offboard_agent,
+    offboard_person,
+)
+from tests.directory.cards.written import CARD
+from tests.directory.recorded import data_of, event_types, last_event, revision
+from tests.factories import NOW, SYSTEM, make_agent, make_blueprint, make_person, make_team
+from tests.permissions.factories import (
+    make_access_token,
+    make_assignment,
+    make_authorization,
+    make_consent,
+    make_delegation,
+    make_grant,
+    make_replacement,
+    make_role,
+    make_trust,
+    spec,
+)
+
+LATER = NOW + timedelta(hours=1)
+REASON = "The project is over."
+
+
+@pytest.fixture
+def world(cast):
+    """One of everything for the agent, for one that it spawned, and for what must stay."""
+    agent, planner = cast.agent, cast.planner
+    cast.child = make_agent(parent=agent)
+    role = make_role(cast.acme, "reader", spec())
+    for each in (agent, cast.child, planner):
+        make_grant(cast.acme, each.user)
+        make_assignment(role, each.user)
+        make_consent(cast.carol, each, cast.record)
+        issue_api_key(agent=each, label="main", by=SYSTEM, now=NOW)
+        start_run(agent=each, task_id="T-1", by=SYSTEM, now=NOW)
+    for each in (agent, planner):
+        give_tokens(cast.carol, each)
+    set_oauth_client(agent=cast.child, redirect_uris=["https://child.example/callback"], by=SYSTEM, now=NOW)
+    make_grant(cast.acme, agent.user, starts_at=LATER)
+    make_grant(cast.acme, agent.user, ends_at=NOW + timedelta(minutes=1))
+    make_delegation(agent, planner)
+    make_delegation(planner, agent)
+    make_delegation(planner, cast.child)
+    make_delegation(planner, make_agent(cast.acme, "third"))
+    cast.replacement = make_replacement(agent, make_agent(cast.acme, "successor"), reviewer=cast.alice)
+    set_agent_card(agent=agent, card=CARD, by=SYSTEM, now=NOW)
+    publish_agent_card(agent=agent, by=SYSTEM, now=NOW)
+    give_access(thing=agent, right="operate_agent", to=cast.carol, by=SYSTEM, now=NOW)
+    give_access(thing=agent, right="view_agent", to=cast.sales, by=SYSTEM, now=NOW)
+    # No service gives an agent a right on an object; a row that is there nevertheless is ended with the rest.
+    assign_perm("directory.view_agent", agent.user, planner)
+    give_access(thing=planner, right="view_agent", to=cast.carol, by=SYSTEM, now=NOW)
+    assign_perm("permissions.view_role", agent.user, role)
+    return cast
+
+
+def give_tokens(user, agent):
+    """One of what is issued to an agent for a user: by an authorization that rests on no consent, and otherwise."""
+    agreed = make_authorization(user, agent, created_at=NOW, ends_at=NOW + timedelta(days=1))
+    RefreshToken.objects.create(authorization=agreed, public_id=agent.external_id[:16], digest="d", expires_at=agreed.ends_at)
+    lasts = {"issued_at": NOW, "expires_at": NOW + timedelta(hours=2)}
+    make_access_token(agent, user=user, authorization=agreed, **lasts)
+    own = make_access_token(agent, user=user, **lasts)
+    make_access_token(agent, user=user, issued_at=NOW, expires_at=NOW + timedelta(minutes=1))
+    return own
+
+
+def live(cast):
+    """Count what nobody ended, over all agents and people."""
+    return {
+        "grants": Grant.objects.filter(ended_at__isnull=True).count(),
+        "roles": RoleAssignment.objects.filter(ended_at__isnull=True).count(),
+        "consents": Consent.objects.filter(ended_at__isnull=True).count(),
+        "delegations": Delegation.objects.filter(ended_at__isnull=True).count(),
+        "credentials": Credential.objects.filter(revoked_at__isnull=True).count(),
+        "runs": Run.objects.filter(ended_at__isnull=True).count(),
+        "authorizations": Authorization.objects.live(LATER).count(),
+        "refresh_tokens": RefreshToken.objects.filter(used_at__isnull=True).count(),
+        "access_tokens": AccessToken.objects.live(LATER).count(),
+        "oauth_clients": OAuthClient.objects.count(),
+    }
+
+
+def said(proof):
+    return json.loads(proof.body)["content"]
+
+
+def test_nothing_of_an_agent_and_its_descendants_is_left_and_others_keep_theirs(world):
+    agent, proof = offboard_agent(agent=world.agent, by=world.by, reason=REASON, now=LATER)
+    assert agent.state == State.RETIRED
+    assert Agent.objects.get(pk=world.child.pk).state == State.RETIRED
+    assert not any(what_is_live(agent, LATER).values())
+    # The planner's own, and its delegation to the third.
+    kept = ("grants", "roles", "consents", "delegations", "credentials", "runs", "authorizations", "refresh_tokens")
+    assert live(world) == {**dict.fromkeys(kept, 1), "access_tokens": 2, "oauth_clients": 0}
+    assert Replacement.objects.get().state == "abandoned"
+    assert what_is_live(world.planner, LATER)["rights"][0].what == "view_agent on agent planner"
+    assert set(said(proof)["remaining"].values()) == {0}
+
+
+def test_the_proof_lists_what_there_was_and_names_who_and_why(world):
+    before = what_is_live(world.agent, LATER)
+    _, proof = offboard_agent(agent=world.agent, by=world.by, reason=REASON, now=LATER)
+    content = said(proof)
+    assert content["ended"] == {kind: [each.words() for each in things] for kind, things in before.items()}
+    assert {kind: len(things) for kind, things in content["ended"].items()} == {
+        "grants": 4,
+        "roles": 2,
+        "delegations": 3,
+        "consents": 2,
+        "authorizations": 1,
+        "refresh_tokens": 1,
+        "access_tokens": 2,
+        "oauth_clients": 1,
+        "replacements": 1,
+        "cards": 1,
+        "rights": 4,
+        "credentials": 2,
+        "runs": 2,
+        "accounts": 2,
+        "agents": 2,
+    }
+    assert content["by"] == {"kind": "person", "id": "alice", "label": "Alice"}
+    assert (content["reason"], content["organization"]) == (REASON, "acme")
+    assert content["revision"] == revision(world.acme)
+    assert content["subject"]["id"] == "crm-bot"
+    assert (proof.kind, proof.target_type, proof.target_id, proof.at) == ("offboarding", "agent", "crm-bot", LATER)
+    keys = set(Credential.objects.values_list("public_id", flat=True))
+    assert {each[0] for each in content["ended"]["credentials"]} <= keys
+
+
+def test_the_proof_is_genuine_is_in_the_log_and_holds_no_secret(world):
+    _, proof = offboard_agent(agent=world.agent, by=world.by, reason=REASON, now=LATER)
+    stored = Attestation.objects.get(pk=proof.pk)
+    assert verify_attestation(stored).genuine
+    assert verify_proof(proof_of(stored)).genuine
+    event = last_event(world.acme, "agent.offboarded")
+    assert (data_of(event)["proof"], data_of(event)["hash"]) == (str(proof.pk), proof.hash)
+    assert data_of(event)["ended"]["grants"] == 4
+    for digest in Credential.objects.values_list("digest", flat=True):
+        assert digest not in proof.body
+
+
+def test_each_end_is_an_event_and_a_version_and_all_are_one_change(world):
+    number, seen = revision(world.acme), set(Event.objects.values_list("id", flat=True))
+    offboard_agent(agent=world.agent, by=world.by, reason=REASON, now=LATER)
+    assert revision(world.acme) == number + 1
+    happened = [each for each in Event.objects.order_by("sequence") if each.id not in seen]
+    types = [each.type for each in happened]
+    assert {kind: types.count(kind) for kind in set(types)} == {
+        "grant.ended": 7,  # three of them the successor's
+        "assignment.ended": 3,
+        "delegation.ended": 3,
+        "consent.ended": 2,
+        "authorization.ended": 1,
+        "token.revoked": 1,
+        "oauth_client.updated": 1,
+        "replacement.abandoned": 1,
+        "agent_card.withdrawn": 1,
+        "access.withdrawn": 4,
+        "credential.revoked": 2,
+        "run.ended": 2,
+        "agent.retired": 2,
+        "agent.offboarded": 1,
+    }
+    assert types[-1] == "agent.offboarded"
+    retired = [each.target_id for each in happened if each.type == "agent.retired"]
+    assert retired == [world.child.external_id, "crm-bot"], "none outlives the one that it works for"
+    assert {(each.actor_id, each.reason, each.at) for each in happened} == {("alice", REASON, LATER)}
+    for model in (Grant, RoleAssignment, Delegation, Consent, Replacement):
+        ended = model.history.filter(history_date=LATER, ended_at=LATER)
+        assert ended.exists(), model
+        assert {(each.history_user_id, each.history_change_reason) for each in ended} == {(world.alice.pk, REASON)}, model
+
+
+@pytest.mark.parametrize("kind", endings.AGENT_STEPS)
+def test_if_something_were_left_nothing_would_have_happened(world, monkeypatch, kind):
+    steps = {name: step for name, step in endings.AGENT_STEPS.items() if name != kind}
+    monkeypatch.setattr(offboarding, "AGENT_STEPS", steps)
+    before, number = live(world), revision(world.acme)
+    with pytest.raises(SomethingRemains, match=kind):
+        offboard_agent(agent=world.agent, by=world.by, now=LATER)
+    assert live(world) == before
+    assert revision(world.acme) == number
+    assert Agent.objects.get(pk=world.agent.pk).state == State.ACTIVE
+    assert not Attestation.objects.exists()
+
+
+def test_every_kind_of_row_that_belongs_to_an_agent_or_a_person_is_looked_at():
+    """A table that comes to refer to accounts or agents must be ended, or be named here with its reason."""
+    from django.apps import apps
+
+    looked_at = {
+        "agent",
+        "user",
+        "credential",
+        "personkey",
+        "onboardingtoken",
+        "run",
+        "grant",
+        "roleassignment",
+        "delegation",
+        "consent",
+        "authorization",
+        "accesstoken",
+        "oauthclient",
+        "replacement",
+        "invitation",
+        "agentuserpermission",
+        "agentgrouppermission",
+        "blueprintuserpermission",
+        "teamuserpermission",
+        "applicationuserpermission",
+        "roleuserpermission",
+        "user_groups",
+        "user_user_permissions",
+        "team",
+        "team_members",
+        "authenticator",
+        "socialaccount",
+        "emailaddress",
+        "usersession",
+    }
+    records = {
+        "signal",  # what was seen once
+        "signoff",  # what somebody said once
+        "invitation_teams",  # whom an invitation is for
+        "logentry",  # Django's own log of its admin, which nothing here writes
+        "userobjectpermission",  # guardian's one table for all models, which nothing here writes
+    }
+    found = {
+        model._meta.model_name
+        for model in apps.get_models(include_auto_created=True)
+        if not model._meta.model_name.startswith("historical")
+        and any(
+            field.is_relation and field.related_model in (User, Agent) for field in model._meta.get_fields() if field.concrete
+        )
+    }
+    assert found - records <= looked_at
+
+
+def test_it_happens_once_and_an_agent_that_was_only_retired_can_still_be_proved(world):
+    retire_agent(agent=world.agent, by=SYSTEM, now=NOW)
+    assert what_is_live(world.agent, NOW)["grants"]
+    _, proof = offboard_agent(agent=world.agent, by=world.by, now=LATER)
+    assert said(proof)["ended"]["grants"]
+    assert set(said(proof)["remaining"].values()) == {0}
+    with pytest.raises(IllegalTransition):
+        offboard_agent(agent=world.agent, by=world.by, now=LATER)
+    assert Attestation.objects.count() == 1
+
+
+@pytest.mark.parametrize("state", [State.DISCOVERED, State.PENDING, State.SUSPENDED])
+def test_an_agent_in_any_state_can_go(cast, state):
+    agent, proof = offboard_agent(agent=make_agent(cast.acme, state=state), by=SYSTEM, now=LATER)
+    assert agent.state == State.RETIRED
+    assert verify_attestation(proof).genuine
+
+
+def test_nobody_of_elsewhere_offboards_anybody_here(world):
+    before = live(world)
+    for attempt in (
+        lambda: offboard_agent(agent=world.agent, by=world.mallory.as_actor(), now=LATER),
+        lambda: offboard_person(person=world.bob, by=world.mallory.as_actor(), now=LATER),
+    ):
+        with pytest.raises(ForeignOrganization):
+            attempt()
+    assert live(world) == before
+
+
+def test_what_is_offboarded_within_a_larger_change_is_part_of_it(world):
+    number = revision(world.acme)
+    with together():
+        _, proof = offboard_agent(agent=world.agent, by=SYSTEM, now=LATER)
+        suspend_agent(agent=world.planner, by=SYSTEM, now=LATER)
+    assert revision(world.acme) == number + 1 == said(proof)["revision"]
+    assert event_types(world.acme)[-2:] == ["agent.offboarded", "agent.suspended"]
+
+
+def test_what_is_taken_back_within_a_larger_change_leaves_no_event(world, monkeypatch):
+    monkeypatch.setattr(offboarding, "AGENT_STEPS", {})
+    with together():
+        with pytest.raises(SomethingRemains):
+            offboard_agent(agent=world.agent, by=SYSTEM, now=LATER)
+        suspend_agent(agent=world.planner, by=SYSTEM, now=LATER)
+    assert event_types(world.acme)[-1] == "agent.suspended"
+    assert "agent.retired" not in event_types(world.acme)
+
+
+def test_what_a_partner_gave_is_ended_there_by_a_job_under_its_own_lock(cast):
+    make_trust(cast.acme, cast.elsewhere)
+    foreign = make_grant(cast.acme, cast.foreign_agent.user)
+    role = make_assignment(make_role(cast.acme), cast.foreign_agent.user)
+    make_grant(cast.acme, cast.agent.user)
+    number = revision(cast.acme)
+    _, proof = offboard_agent(agent=cast.foreign_agent, by=cast.mallory.as_actor(), now=LATER)
+    assert revision(cast.acme) == number, "the partner's log and policy are the partner's"
+    assert str(foreign.pk) not in proof.body
+    job = Job.objects.get(task=END_ELSEWHERE)
+    assert said(proof)["elsewhere"] == [{"organization": "acme", "job": str(job.pk)}]
+    assert data_of(last_event(cast.elsewhere, "agent.offboarded"))["elsewhere"] == said(proof)["elsewhere"]
+    told = describe(verify_attestation(Attestation.objects.get(pk=proof.pk)))
+    assert told[-1] == f"  at the partner acme: left to the job {job.pk}"
+    assert job.organization_id == cast.acme.pk
+    assert job.arguments == {"organization_id": str(cast.acme.pk), "agent_id": str(cast.foreign_agent.pk)}
+
+    from permissions.jobs import end_partner_holdings as task
+
+    for _ in range(2):  # a job may be run again
+        task(**job.arguments)
+    assert not Grant.objects.filter(pk=foreign.pk, ended_at__isnull=True).exists()
+    assert not RoleAssignment.objects.filter(pk=role.pk, ended_at__isnull=True).exists()
+    assert Grant.objects.filter(organization=cast.acme, ended_at__isnull=True).count() == 1
+    ended = last_event(cast.acme, "grant.ended")
+    assert (ended.actor_kind, ended.actor_id) == ("system", "offboarding")
+    assert revision(cast.acme) == number + 1
+    gone = Event.objects.get(organization_id=cast.acme.pk, type="agent.offboarded_by_partner")
+    assert gone.target_id == cast.foreign_agent.spiffe_id
+    assert data_of(gone) == {
+        "organization": "elsewhere",
+        "proof": str(proof.pk),
+        "hash": proof.hash,
+        "ended": {"grants": 1, "roles": 1},
+    }
+
+
+def test_a_proof_says_that_nothing_is_left_elsewhere(world):
+    _, proof = offboard_agent(agent=world.agent, by=world.by, now=LATER)
+    assert said(proof)["elsewhere"] == []
+
+
+def test_the_namesake_of_a_partners_agent_is_not_taken_for_it(cast):
+    make_trust(cast.acme, cast.elsewhere)
+    make_grant(cast.acme, cast.foreign_agent.user)
+    namesake = make_agent(cast.acme, cast.foreign_agent.external_id)
+    _, other = offboard_agent(agent=namesake, by=cast.by, now=LATER)
+    _, proof = offboard_agent(agent=cast.foreign_agent, by=cast.mallory.as_actor(), now=LATER)
+    retired = Agent.objects.get(pk=cast.foreign_agent.pk)
+    end_partner_holdings(organization=cast.acme, agent=retired, by=SYSTEM, now=LATER)
+    gone = last_event(cast.acme, "agent.offboarded_by_partner")
+    assert data_of(gone)["proof"] == str(proof.pk) != str(other.pk)
+    assert gone.target_id != namesake.external_id
+
+
+def test_a_partners_agent_that_works_is_not_touched_here(cast):
+    make_trust(cast.acme, cast.elsewhere)
+    make_grant(cast.acme, cast.foreign_agent.user)
+    with pytest.raises(AgentNotRetired):
+        end_partner_holdings(organization=cast.acme, agent=cast.foreign_agent, by=SYSTEM, now=LATER)
+    assert Grant.objects.filter(ended_at__isnull=True).count() == 1
+
+
+@pytest.fixture
+def person(cast):
+    """One of everything for dora."""
+    dora = make_person(cast.acme, "dora", console_roles=["auditor"], permissions=("view_team",))
+    boss = make_person(cast.acme, "boss", console_roles=["security_administrator"])
+    emea = make_team(cast.acme, "emea", parent=cast.sales, members=(dora, cast.carol))
+    make_grant(cast.acme, dora)
+    make_assignment(make_role(cast.acme, "reader"), dora)
+    make_consent(dora, cast.agent, cast.record)
+    give_tokens(dora, cast.agent)
+    give_tokens(cast.carol, cast.planner)
+    start_run(agent=cast.agent, task_id="T-1", on_behalf_of=dora, by=SYSTEM, now=NOW)
+    give_access(thing=cast.agent, right="operate_agent", to=dora, by=SYSTEM, now=NOW)
+    give_access(thing=emea, right="manage_team", to=dora, by=SYSTEM, now=NOW)
+    dora.groups.add(Group.objects.create(name="by hand"))
+    issue_person_key(user=dora, label="laptop", by=SYSTEM, now=NOW)
+    invite_person(organization=cast.acme, email="x@acme.example", by=boss.as_actor(), now=NOW)
+    from directory.models import Invitation
+
+    Invitation.objects.update(invited_by=dora)
+    blueprint = make_blueprint(cast.acme)
+    issue_onboarding_token(blueprint=blueprint, label="ci", owner=dora, sponsor=cast.carol, by=SYSTEM, now=NOW)
+    issue_onboarding_token(blueprint=blueprint, label="other", owner=cast.carol, sponsor=cast.carol, by=SYSTEM, now=NOW)
+    cast.owned = make_agent(cast.acme, "owned", owner=dora, sponsor=cast.carol)
+    cast.sponsored = make_agent(cast.acme, "sponsored", owner=cast.carol, sponsor=dora)
+    dora.set_password("correct horse battery staple")
+    dora.save()
+    give_ways_in(dora)
+    for recorded in (True, False):
+        session = SessionStore()
+        session.update({"_auth_user_id": str(dora.pk)})
+        session.save()
+        if recorded:
+            UserSession.objects.create(user=dora, session_key=session.session_key, ip="203.0.113.9", user_agent="Firefox")
+    return dora
+
+
+def give_ways_in(person, uid="d-1"):
+    """One of each way in that django-allauth keeps, with what must never be told of it."""
+    for kind, data in (
+        ("totp", {"secret": "sealed-totp"}),
+        ("webauthn", {"name": "Laptop", "credential": {"id": "sealed-passkey"}}),
+        ("recovery_codes", {"seed": "sealed-seed"}),
+    ):
+        Authenticator.objects.create(user=person, type=kind, data=data)
+    identity = SocialAccount.objects.create(user=person, provider="acme-sso", uid=uid)
+    SocialToken.objects.create(account=identity, token="sealed-token")
+    EmailAddress.objects.create(user=person, email=f"{uid}@acme.example", verified=True, primary=True)
+
+
+WAYS_IN = (Authenticator, SocialAccount, SocialToken, EmailAddress, UserSession)
+
+
+def test_nothing_of_a_person_is_left_and_others_keep_theirs(cast, person):
+    make_grant(cast.acme, cast.carol)
+    before = what_is_live(person, NOW)
+    assert {kind: len(things) for kind, things in before.items()} == {
+        "grants": 1,
+        "roles": 1,
+        "consents": 1,
+        "authorizations": 1,
+        "refresh_tokens": 1,
+        "access_tokens": 3,
+        "runs": 1,
+        "rights": 3,
+        "groups": 1,
+        "teams": 1,
+        "invitations": 1,
+        "onboarding_tokens": 1,
+        "console_roles": 2,  # an auditor may open the administration
+        "keys": 1,
+        "passwords": 1,
+        "second_factors": 3,
+        "identities": 1,
+        "addresses": 1,
+        "sessions": 2,
+        "session_records": 1,
+        "accounts": 1,
+    }
+    number = revision(cast.acme)
+    gone, proof = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    assert revision(cast.acme) == number + 1
+    assert not gone.is_active
+    assert not any(what_is_live(person, LATER).values())
+    fresh = User.objects.get(pk=person.pk)
+    assert (fresh.console_roles, fresh.is_staff, list(fresh.groups.all())) == ([], False, [])
+    assert list(Team.objects.get(external_id="emea").members.all()) == [cast.carol]
+    assert Grant.objects.get(ended_at__isnull=True).user == cast.carol
+    assert {each.user for each in Authorization.objects.filter(ended_at__isnull=True)} == {cast.carol}
+    assert {each.user for each in AccessToken.objects.live(LATER)} == {cast.carol}
+    assert OnboardingToken.objects.get(revoked_at__isnull=True).label == "other"
+    content = said(proof)
+    assert set(content["remaining"].values()) == {0}
+    assert content["ended"]["teams"] == [["emea", "Emea", "membership"]]
+    assert content["subject"]["answered_for"] == {"owner": ["owned"], "sponsor": ["sponsored"]}
+    assert verify_attestation(Attestation.objects.get()).genuine
+    types = event_types(cast.acme)
+    assert types[-1] == "person.offboarded"
+    for kind in ("person.deactivated", "agent.owner_left", "consent.ended", "person_key.revoked", "person.roles_changed"):
+        assert kind in types
+    for kind in ("person.password_removed", "second_factor.removed", "passkey.removed", "recovery_codes.removed"):
+        assert kind in types
+    assert data_of(last_event(cast.acme, "identity.unlinked")) == {"provider": "acme-sso", "subject": "d-1"}
+
+
+def test_no_way_in_outlives_a_person_and_the_proof_tells_none_of_their_secrets(cast, person):
+    give_ways_in(cast.carol, uid="c-1")
+    keys = list(Session.objects.values_list("session_key", flat=True))
+    hashed = User.objects.get(pk=person.pk).password
+    _, proof = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    for rows in WAYS_IN[:-1]:
+        assert rows.objects.count() == (3 if rows is Authenticator else 1), "carol keeps hers"
+    assert not UserSession.objects.exists()
+    assert not Session.objects.exists()
+    ended = said(proof)["ended"]
+    assert sorted(each[1:] for each in ended["second_factors"]) == [
+        ["Laptop", "webauthn"],
+        ["Recovery codes", "recovery_codes"],
+        ["TOTP Authenticator", "totp"],
+    ]
+    assert [each[1:] for each in ended["identities"]] == [["d-1", "identity at acme-sso"]]
+    told = [proof.body, *(event.body for event in Event.objects.all())]
+    hidden = [*keys, hashed, "203.0.113.9", "Firefox", *(f"sealed-{name}" for name in ("totp", "passkey", "seed", "token"))]
+    assert not [secret for secret in hidden for text in told if secret in text]
+
+
+def test_whoever_is_let_in_again_has_none_of_their_old_ways_in(cast, person):
+    offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    back = reactivate_person(person=person, by=cast.by, now=LATER)
+    fresh = User.objects.get(pk=back.pk)
+    assert fresh.is_active
+    assert not fresh.has_usable_password()
+    assert not fresh.check_password("correct horse battery staple")
+    assert not fresh.password_is_temporary
+    assert not any(
+        rows.objects.filter(user=person).exists() for rows in (Authenticator, SocialAccount, EmailAddress, UserSession)
+    )
+    kept = what_is_live(fresh, LATER)
+    assert {kind for kind, things in kept.items() if things} == {"accounts"}
+
+
+def test_a_temporary_password_is_no_riddle_after_the_last_day(cast, person):
+    User.objects.filter(pk=person.pk).update(password_is_temporary=True)
+    gone, _ = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    assert not gone.password_is_temporary
+    assert not gone.history.latest("history_date").password_is_temporary
+
+
+def test_a_passkey_that_was_left_to_somebody_who_is_gone_can_still_be_ended_with_a_proof(cast, person):
+    offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    Authenticator.objects.create(user=person, type="webauthn", data={"name": "Left", "credential": {}})
+    _, proof = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    assert {kind: len(things) for kind, things in said(proof)["ended"].items() if things} == {"second_factors": 1}
+    assert not Authenticator.objects.exists()
+
+
+def test_whoever_is_only_deactivated_keeps_their_second_factors_and_no_record_of_a_session(cast, person):
+    deactivate_person(person=person, by=SYSTEM, now=NOW)
+    assert Authenticator.objects.filter(user=person).count() == 3
+    assert SocialAccount.objects.filter(user=person).exists()
+    assert User.objects.get(pk=person.pk).check_password("correct horse battery staple")
+    assert not UserSession.objects.exists()
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("sessions", Session), ("session_records", UserSession)])
+def test_if_a_session_or_its_record_were_left_nothing_would_have_happened(cast, person, monkeypatch, kind, rows):
+    def forgetful(person, *, now):
+        other = UserSession if rows is Session else Session
+        other.objects.all().delete()
+        return 0
+
+    monkeypatch.setattr("directory.services.people.delete_sessions", forgetful)
+    monkeypatch.setattr(offboarding, "delete_sessions", forgetful)
+    with pytest.raises(SomethingRemains, match=f"[0-9] {kind}\\.$"):
+        offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    assert not Attestation.objects.exists()
+
+
+def test_the_agents_of_a_person_who_left_stop_and_wait(cast, person):
+    offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    owned = Agent.objects.get(pk=cast.owned.pk)
+    assert (owned.state, owned.ownerless) == (State.SUSPENDED, True)
+    assert Agent.objects.get(pk=cast.sponsored.pk).state == State.ACTIVE
+
+
+@pytest.mark.parametrize("kind", [*endings.PERSON_STEPS, "teams", "console_roles"])
+def test_if_something_of_a_person_were_left_nothing_would_have_happened(cast, person, monkeypatch, kind):
+    if kind == "keys":
+        deactivate_person(person=person, by=SYSTEM, now=NOW)
+        from directory.models import PersonKey
+
+        PersonKey.objects.update(revoked_at=None)
+    steps = {name: step for name, step in endings.PERSON_STEPS.items() if name != kind}
+    monkeypatch.setattr(offboarding, "PERSON_STEPS", steps)
+    if kind == "teams":
+        monkeypatch.setattr(offboarding, "_leave", lambda *_: None)
+    if kind == "console_roles":
+        monkeypatch.setattr(offboarding, "_strip", lambda person, _: person)
+    with pytest.raises(SomethingRemains, match=kind):
+        offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    assert not Attestation.objects.exists()
+    assert Grant.objects.filter(user=person, ended_at__isnull=True).exists()
+
+
+def test_a_person_who_was_deactivated_before_can_still_be_proved_and_once(cast, person):
+    deactivate_person(person=person, by=SYSTEM, now=NOW)
+    _, proof = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    assert set(said(proof)["remaining"].values()) == {0}
+    with pytest.raises(IllegalTransition):
+        offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
+    with pytest.raises(NotAPerson):
+        offboard_person(person=cast.agent.user, by=cast.by, now=LATER)
+
+
+def test_a_right_over_the_organization_that_was_given_by_hand_ends_too(cast):
+    carol = cast.carol
+    carol.user_permissions.add(Permission.objects.get(content_type__app_label="directory", codename="manage_agent"))
+    offboard_person(person=carol, by=cast.by, now=LATER)
+    assert not User.objects.get(pk=carol.pk).user_permissions.exists()
+    withdrawn = last_event(cast.acme, "access.withdrawn")
+    assert data_of(withdrawn)["right"] == "manage_agent"
+    assert Organization.objects.get(pk=cast.acme.pk).slug == withdrawn.target_id
