@@ -239,8 +239,8 @@ class BlueprintQuerySet(ScopedQuerySet[M]):
         return self._permitted(user, "view_blueprint", "use_blueprint", "manage_blueprint")
 
     def _holding(self, user: Any, right: str) -> Q:
-        """The blueprints one has the right on; who may change one may also use it."""
-        return self._permitted(user, right, "manage_blueprint")
+        """The blueprints one has the right on; to change one and to register agents from it are two rights."""
+        return self._permitted(user, right)
 
 
 _AGENT_RIGHTS: Final = ("view_agent", "operate_agent", "manage_agent", "approve_agent", "grant_agent", "run_agent")

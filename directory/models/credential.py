@@ -147,6 +147,15 @@ class OnboardingToken(CredentialRecord):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     sponsor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     sponsor_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    issued_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Whose account made it; none when it was the operator.",
+    )
     environments = models.JSONField(default=list, blank=True, help_text="Where the agents may run; empty for everywhere.")
     most_uses = models.PositiveIntegerField(default=1, help_text="How many agents may be registered with it.")
     uses = models.PositiveIntegerField(default=0, editable=False)

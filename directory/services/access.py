@@ -63,8 +63,7 @@ class ObjectRights:
         """Write the row and the event; raises as ``give_access``."""
         with transaction.atomic():
             rows, values = self._row(thing, right, to, by=by)
-            if isinstance(to, User):
-                _require_receivable(to, by=by)
+            _require_receivable(to, by=by)
             if rows.objects.filter(**values).exists():
                 raise RightUnchanged(f"{to} has {right} on {thing} already.")
             rows.objects.create(**values)
@@ -105,12 +104,15 @@ class ObjectRights:
         record_all([self.report(event, thing, by=by, reason=reason, now=now, data=data)])
 
 
-def _require_receivable(account: User, *, by: Actor) -> None:
+def _require_receivable(to: User | Team, *, by: Actor) -> None:
     # Read anew, as the organization is locked by now and nobody is deactivated meanwhile.
-    if not User.objects.people().active().filter(pk=account.pk).exists():
+    if isinstance(to, User) and not User.objects.people().active().filter(pk=to.pk).exists():
         raise NotAnActivePerson("Rights on single objects are for people whose account is active, and for teams.")
-    if by.kind != "system" and account.pk == by.user_id:
-        raise WidensOneself("Nobody gives a right to themselves.")
+    if by.kind == "system":
+        return
+    own = by.user_id in (to.group.user_set.values_list("pk", flat=True) if isinstance(to, Team) else (to.pk,))
+    if own:
+        raise WidensOneself("Nobody gives a right to themselves, or to a team that they are in.")
 
 
 def _held(model: Any, right: str, giver: User) -> QuerySet[Any]:

@@ -7,12 +7,12 @@ from typing import Any, Final, Self
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict, IllegalTransition
+from agentiam.kit.errors import Conflict, IllegalTransition, NotAllowed
 from audit.services import Change
 from directory import events
 from directory.lifecycle import Event, State
 from directory.models import Agent, Blueprint, Organization, Team, User
-from directory.services.answering import answers_for
+from directory.services.answering import answers_for, may_register
 from directory.services.declarations import check_capabilities, within
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs, lock_organization, require_same_organization
@@ -34,6 +34,10 @@ _LIMITS: Final = ("capabilities", "environment", "risk_tier")
 
 class AgentKnown(Conflict):
     """The organization has an agent under this external id already."""
+
+
+class LaterEnd(NotAllowed):
+    """Those who answer for an agent do not let it live longer than was agreed to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +118,16 @@ def register_agent(
     sponsor_team: Team | None = None,
     blueprint: Blueprint | None = None,
     registrar: User | None = None,
+    reviewed: bool = True,
     by: Actor,
     reason: str = "",
     now: datetime,
 ) -> Agent:
     """Add an agent with its account, pending until it is activated; one that was discovered under that id is taken over.
 
-    ``sponsor`` or ``sponsor_team`` is given, not both. ``registrar`` is the person behind an actor without an account, who then
-    cannot agree to the onboarding. Raises NobodyAccountable, ForeignOrganization, BadDeclaration,
-    AgentKnown, AgentIsOver and InvalidRecord.
+    ``sponsor`` or ``sponsor_team`` is given, not both. ``registrar`` is the one behind an actor without an account, who then
+    cannot agree to the onboarding. One that is not ``reviewed`` waits for somebody else's review too. Raises NobodyAccountable,
+    ForeignOrganization, BadDeclaration, AgentKnown, AgentIsOver and InvalidRecord.
     """
     require_future(profile.expires_at, now=now)
     values = profile.checked()
@@ -135,6 +140,7 @@ def register_agent(
             "sponsor": person,
             "sponsor_team": team,
             "blueprint": blueprint,
+            "review_needed": not reviewed,
             "registered_by": registrar if by.user_id is None else User.objects.get(pk=by.user_id),
         }
         agent = Agent.objects.filter(organization=current, external_id=external_id).select_related("user").first()
@@ -152,7 +158,8 @@ def update_agent(*, agent: Agent, profile: AgentProfile, by: Actor, reason: str 
     """Replace an agent's profile; another purpose is its next version. A spawned agent's end can only be brought forward.
 
     An agent whose fingerprint changes stops until somebody else has reviewed it; so does one that somebody who answers for it
-    lets do more: another environment or risk tier, or capabilities that it had not declared.
+    lets do more: another environment or risk tier, or capabilities that it had not declared. Nor do they put its end off,
+    unless they manage all agents. Raises BadDeclaration, BadAgentEnd, LaterEnd and IllegalTransition.
     """
     values = profile.checked()
     with transaction.atomic():
@@ -162,7 +169,7 @@ def update_agent(*, agent: Agent, profile: AgentProfile, by: Actor, reason: str 
         require_same_organization(current.organization, profile.team)
         if profile.expires_at != current.expires_at:
             require_future(profile.expires_at, now=now)
-            _require_no_later_end(current, profile.expires_at)
+            _require_no_later_end(current, profile.expires_at, by=by)
         changed = changes(current, values)
         current.purpose_version += "purpose" in changed
         save_version(current, by=by, reason=reason, now=now, fields=[*values, "purpose_version"])
@@ -174,7 +181,7 @@ def update_agent(*, agent: Agent, profile: AgentProfile, by: Actor, reason: str 
         drifted = {name: changed[name] for name in FINGERPRINTS if changed.get(name, [""])[0]}
         if _answered_for(current, by=by):
             drifted |= {name: changed[name] for name in _LIMITS if name in changed and _widens(name, *changed[name])}
-        if drifted and not current.review_needed and _was_agreed_to(current):
+        if drifted and not current.review_needed and _is_relied_on(current, by=by):
             happened += latch_review(current, drifted, by=by, reason=reason, now=now)
         conclude(happened, touched=agent_refs(and_descendants([current])))
     return current
@@ -223,9 +230,22 @@ def _widens(name: str, before: Any, after: Any) -> bool:
     return name != "capabilities" or not within(after, before)
 
 
-def _was_agreed_to(agent: Agent) -> bool:
-    """Whether somebody has relied on what the agent is made of: it was started, or signed off."""
-    return agent.state in (State.ACTIVE, State.SUSPENDED) or (agent.state == State.PENDING and agent.sign_offs.exists())
+def _is_relied_on(agent: Agent, *, by: Actor) -> bool:
+    """Whether somebody relies on what the agent is made of: it was started or signed off, or starts without anybody's yes."""
+    if agent.state in (State.ACTIVE, State.SUSPENDED):
+        return True
+    if agent.state != State.PENDING:
+        return False
+    asked = agent.blueprint is not None and agent.blueprint.sign_offs > 0
+    return agent.sign_offs.exists() if asked else not may_register_as(by, agent.blueprint)
+
+
+def may_register_as(by: Actor, blueprint: Blueprint | None) -> bool:
+    """Tell whether the one who acts may register an agent of a blueprint, or of none; whoever has no account may not."""
+    if by.kind == "system":
+        return True
+    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    return account is not None and may_register(account, blueprint)
 
 
 def _answering(agent: Agent) -> dict[str, Any]:
@@ -234,11 +254,17 @@ def _answering(agent: Agent) -> dict[str, Any]:
         "sponsor": None if agent.sponsor is None else agent.sponsor.external_id,
         "sponsor_team": None if agent.sponsor_team is None else agent.sponsor_team.external_id,
         "blueprint": None if agent.blueprint is None else agent.blueprint.external_id,
+        **({"review_needed": True} if agent.review_needed else {}),
     }
 
 
-def _require_no_later_end(agent: Agent, expires_at: datetime | None) -> None:
-    if agent.parent_id is None or agent.expires_at is None:
+def _require_no_later_end(agent: Agent, expires_at: datetime | None, *, by: Actor) -> None:
+    if agent.expires_at is None or (expires_at is not None and expires_at <= agent.expires_at):
         return
-    if expires_at is None or expires_at > agent.expires_at:
+    if agent.parent_id is not None:
         raise BadAgentEnd("A spawned agent's end can only be brought forward.")
+    if not _answered_for(agent, by=by) or not _is_relied_on(agent, by=by):
+        return
+    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    if account is None or not account.has_perm("directory.manage_agent"):
+        raise LaterEnd(f"Whoever answers for {agent} does not put its end off.", remedy="A security administrator may.")

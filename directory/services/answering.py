@@ -4,31 +4,62 @@ from typing import Any
 
 from django.db.models import Q
 
-from directory.models import Agent, AgentGroupPermission, AgentUserPermission, Blueprint
+from directory.lifecycle import State
+from directory.models import Agent, AgentGroupPermission, AgentUserPermission, Blueprint, Credential, OnboardingToken
 from directory.services.rights import WidensOneself
 
 
 def answers_for(user: Any) -> Q:
     """Say for which agents somebody answers: whom they own, sponsor or were let manage; for an agent, itself too.
 
-    Whoever may manage an agent can give it away for a moment, and take it back.
+    Whoever may manage an agent can give it away for a moment, and take it back. Whoever owned or sponsored it, or made a
+    credential of it that is not revoked, may have its keys still.
     """
     managing = {"permission__codename": "manage_agent"}
+    groups = user.groups.all()
     own = AgentUserPermission.objects.filter(user=user, **managing)
-    shared = AgentGroupPermission.objects.filter(group__in=user.groups.all(), **managing)
+    shared = AgentGroupPermission.objects.filter(group__in=groups, **managing)
+    then = Agent.history.filter(  # type: ignore[attr-defined]  # made by simple-history
+        Q(owner=user) | Q(sponsor=user) | Q(sponsor_team__group__in=groups)
+    ).exclude(state=State.DISCOVERED)
+    made = Credential.history.filter(history_type="+", history_user=user)  # type: ignore[attr-defined]  # as above
+    keys = Credential.objects.filter(pk__in=made.order_by().values("id"), revoked_at__isnull=True)
     return (
         Q(owner=user)
         | Q(sponsor=user)
-        | Q(sponsor_team__group__in=user.groups.all())
+        | Q(sponsor_team__group__in=groups)
         | Q(user=user)
         | Q(pk__in=own.values("content_object"))
         | Q(pk__in=shared.values("content_object"))
+        | Q(pk__in=then.order_by().values("id"))
+        | Q(pk__in=keys.values("agent"))
     )
 
 
+def blueprints_used(user: Any) -> Q:
+    """Say from which blueprints somebody may register agents, themselves or by a pipeline with a token of theirs."""
+    usable = Blueprint.objects.visible_to(user)
+    if not user.has_perm("directory.add_agent"):
+        usable = usable.permitting(user, "use_blueprint")
+    handed_out = OnboardingToken.objects.filter(issued_by=user, revoked_at__isnull=True)
+    return Q(pk__in=usable.order_by().values("pk")) | Q(pk__in=handed_out.values("blueprint"))
+
+
+def may_register(user: Any, blueprint: Blueprint | None) -> bool:
+    """Tell whether somebody may register an agent of a blueprint, or of none."""
+    if user.has_perm("directory.add_agent"):
+        return True
+    return blueprint is not None and Blueprint.objects.permitting(user, "use_blueprint").filter(pk=blueprint.pk).exists()
+
+
 def require_not_ones_own_blueprint(user: Any, blueprint: Blueprint) -> None:
-    """Refuse to widen the blueprint of an agent of one's own, unless one manages all blueprints; raises WidensOneself."""
+    """Refuse to widen a blueprint that an agent of one's own is of, or can come to be of.
+
+    Whoever manages all blueprints may. Raises WidensOneself.
+    """
     if user.has_perm("directory.manage_blueprint"):
         return
     if Agent.objects.filter(answers_for(user), organization=user.organization_id, blueprint=blueprint).exists():
         raise WidensOneself("An agent that you answer for is of this blueprint.")
+    if Blueprint.objects.filter(blueprints_used(user), pk=blueprint.pk).exists():
+        raise WidensOneself("You may register agents from this blueprint.")

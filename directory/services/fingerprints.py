@@ -13,7 +13,7 @@ from directory.services.judges import makers_of, owners_of, require_another
 from directory.services.onboarding import acting_person
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs
-from directory.services.transitions import FINGERPRINTS, and_descendants, latch_review, lock_agent
+from directory.services.transitions import FINGERPRINTS, accept_review, and_descendants, latch_review, lock_agent
 from directory.services.versions import changes, save_version
 
 
@@ -93,8 +93,6 @@ def review_agent(
         person = acting_person(by, current)
         no_judges = owners_of(current) | makers_of(current, since_review=True)
         require_another(person, current, than=no_judges, refusal=OwnChange)
-        changed = changes(current, {**accepted, "review_needed": False})
-        save_version(current, by=by, reason=reason, now=now, fields=[*accepted, "review_needed"])
-        reviewed = report(events.AGENT_REVIEWED, current, by=by, reason=reason, now=now, data={"changed": changed})
+        reviewed = accept_review(current, accepted, by=by, reason=reason, now=now)
         conclude([reviewed], touched=agent_refs(and_descendants([current])))
     return current

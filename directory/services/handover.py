@@ -10,7 +10,7 @@ from agentiam.kit.errors import Conflict, IllegalTransition
 from audit.services import Change
 from directory import events
 from directory.lifecycle import State
-from directory.models import Agent, AgentUserPermission, Team, User
+from directory.models import Agent, AgentGroupPermission, AgentUserPermission, Team, User
 from directory.services.onboarding import acting_person
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs
@@ -54,7 +54,8 @@ def transfer_agent(
         }
         family = [member for member in and_descendants([current]) if member.state != State.RETIRED]
         gone = {current.owner_id, current.sponsor_id} - {owner.pk, None if person is None else person.pk, None}
-        happened = _take_back(family, gone, by=by, reason=reason, now=now)
+        team_gone = current.sponsor_team if current.sponsor_team_id != (None if team is None else team.pk) else None
+        happened = _take_back(family, gone, team_gone, by=by, reason=reason, now=now)
         for member in family:
             changed = changes(member, values)
             save_version(member, by=by, reason=reason, now=now, fields=values)
@@ -64,14 +65,19 @@ def transfer_agent(
     return family[0]
 
 
-def _take_back(family: list[Agent], people: set[Any], *, by: Actor, reason: str, now: datetime) -> list[Change]:
-    """Delete the rights on agents that were given to people who answered for them: with one, they could take them back."""
-    rows = AgentUserPermission.objects.filter(content_object__in=family, user__in=people)
-    rows = rows.select_related("content_object", "user", "permission").order_by("pk")
+def _take_back(
+    family: list[Agent], people: set[Any], team: Team | None, *, by: Actor, reason: str, now: datetime
+) -> list[Change]:
+    """Delete the rights on agents that were given to those who answered for them: with one, they could take them back."""
+    of_people = AgentUserPermission.objects.filter(content_object__in=family, user__in=people)
+    of_people = of_people.select_related("content_object", "user", "permission").order_by("pk")
+    held: list[tuple[Any, str, User | Team]] = [(row, row.user.kind, row.user) for row in of_people]
+    if team is not None:
+        of_team = AgentGroupPermission.objects.filter(content_object__in=family, group=team.group_id)
+        held += [(row, "team", team) for row in of_team.select_related("content_object", "permission").order_by("pk")]
     happened = []
-    for row in rows:
-        to = {"type": row.user.kind, "id": row.user.external_id, "label": row.user.name}
-        data = {"right": row.permission.codename, "to": to}
+    for row, kind, holder in held:
+        data = {"right": row.permission.codename, "to": {"type": kind, "id": holder.external_id, "label": holder.name}}
         happened.append(report(events.ACCESS_WITHDRAWN, row.content_object, by=by, reason=reason, now=now, data=data))
-    rows.delete()
+        row.delete()
     return happened

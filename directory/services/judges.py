@@ -15,6 +15,10 @@ from directory.models import Agent, User
 
 _RIGHT: Final = "approve_agent"
 _NAMED: Final = 5
+_PROFILE: Final = (
+    *("name", "purpose", "environment", "framework", "model", "version", "model_hash", "charter_hash", "tools_hash"),
+    *("capabilities", "risk_tier", "team", "expires_at", "blueprint"),
+)
 
 
 def owners_of(agent: Agent) -> set[UUID]:
@@ -36,6 +40,16 @@ def makers_of(agent: Agent, *, since_review: bool = False) -> set[UUID]:
         if waits or not waited:
             authors.add(author)
         waited = waits
+    return people_behind(authors)
+
+
+def shapers_of(agent: Agent) -> set[UUID]:
+    """Find who registered an agent or changed its profile, themselves or through an agent of theirs; not who only ran it."""
+    authors, before = {agent.registered_by_id}, None
+    for author, *profile in _versions(agent).order_by("history_id").values_list("history_user_id", *_PROFILE):
+        if profile != before:
+            authors.add(author)
+        before = profile
     return people_behind(authors)
 
 

@@ -73,6 +73,7 @@ def issue_onboarding_token(
             owner=accountable_owner(owner, organization),
             sponsor=person,
             sponsor_team=team,
+            issued_by=None if by.user_id is None else User.objects.get(pk=by.user_id),
             environments=places,
             most_uses=most_uses,
             scopes=[],
@@ -113,8 +114,7 @@ def revoke_onboarding_token(*, token: OnboardingToken, by: Actor, reason: str = 
 def proven_token(*, text: str, address: str, now: datetime) -> OnboardingToken:
     """Find the token that a text proves, if it is good now from that address; raises TokenRefused, never saying why.
 
-    Whether it has uses left is seen when it is used.
-
+    Whether it has uses left is seen when it is used. It is no good once whoever issued it, or its owner, was deactivated.
     The digest is compared in constant time, also where there is no such token.
     """
     refused = TokenRefused("This token cannot be used.", remedy="Ask whoever issued it for another.")
@@ -122,7 +122,8 @@ def proven_token(*, text: str, address: str, now: datetime) -> OnboardingToken:
         given = split_token(text)
     except MalformedToken:
         raise refused from None
-    row = OnboardingToken.objects.select_related("blueprint", "organization").filter(public_id=given.public_id).first()
+    rows = OnboardingToken.objects.select_related("blueprint", "organization", "owner", "issued_by")
+    row = rows.filter(public_id=given.public_id).first()
     facts = None if row is None else facts_of(row, holder_id=row.blueprint_id, holder=row.blueprint.external_id, state="")
     keys = peppers()
     matches = keys.matches(given.secret, "" if facts is None else facts.digest, keys.current if facts is None else facts.pepper)
@@ -131,6 +132,8 @@ def proven_token(*, text: str, address: str, now: datetime) -> OnboardingToken:
     if row.organization.state != Organization.State.ACTIVE:
         raise refused
     if not facts.live(now) or not facts.admits(address):
+        raise refused
+    if not row.owner.is_active or (row.issued_by is not None and not row.issued_by.is_active):
         raise refused
     return row
 
@@ -148,7 +151,8 @@ def onboard_with_token(
 ) -> Onboarded:
     """Register an agent in the name of a token that was proven, and count the use; a refusal counts none.
 
-    The token is the one who acts; its owner and sponsor answer for the agent, and its owner cannot agree to the onboarding.
+    The token is the one who acts; its owner and sponsor answer for the agent. Neither its owner nor whoever issued it can agree
+    to the onboarding.
     Raises TokenRefused when it was revoked, used up or over meanwhile, EnvironmentNotAllowed, and as ``onboard_agent``.
     """
     by = Actor(
@@ -173,7 +177,7 @@ def onboard_with_token(
             sponsor=current.sponsor,
             sponsor_team=current.sponsor_team,
             blueprint=current.blueprint,
-            registrar=current.owner,
+            registrar=current.issued_by or current.owner,
             credential=credential,
             by=by,
             reason=reason,
@@ -190,4 +194,4 @@ def _count_use(token: OnboardingToken, *, now: datetime) -> OnboardingToken:
     usable = OnboardingToken.objects.live(now).filter(pk=token.pk, uses__lt=F("most_uses"))
     if not usable.update(uses=F("uses") + 1, last_used_at=now):
         raise TokenRefused("This token cannot be used.", remedy="Ask whoever issued it for another.")
-    return OnboardingToken.objects.select_related("blueprint", "owner", "sponsor", "sponsor_team").get(pk=token.pk)
+    return OnboardingToken.objects.select_related("blueprint", "owner", "sponsor", "sponsor_team", "issued_by").get(pk=token.pk)

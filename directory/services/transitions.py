@@ -13,7 +13,7 @@ from directory.lifecycle import Event, State, next_state
 from directory.models import Agent, Organization, Team, User
 from directory.services.reports import report
 from directory.services.revisions import lock_organization, require_same_organization
-from directory.services.versions import save_version, save_versions
+from directory.services.versions import changes, save_version, save_versions
 
 FINGERPRINTS: Final = ("model_hash", "charter_hash", "tools_hash")
 _TYPES: Final = MappingProxyType(
@@ -94,6 +94,15 @@ def latch_review(agent: Agent, found: Mapping[str, Any], *, by: Actor, reason: s
         return [changed, move(agent, Event.SUSPEND, also=["review_needed"], by=by, reason=reason, now=now, data=cause)]
     save_version(agent, by=by, reason=reason, now=now, fields=["review_needed"])
     return [changed]
+
+
+def accept_review(
+    agent: Agent, found: Mapping[str, str] = MappingProxyType({}), *, by: Actor, reason: str, now: datetime
+) -> Change:
+    """Note that a person who may has looked at a locked agent, with the fingerprints that were found; answers the change."""
+    changed = changes(agent, {**found, "review_needed": False})
+    save_version(agent, by=by, reason=reason, now=now, fields=[*found, "review_needed"])
+    return report(events.AGENT_REVIEWED, agent, by=by, reason=reason, now=now, data={"changed": changed})
 
 
 def latch_ownerless(agents: Sequence[Agent], *, by: Actor, reason: str, now: datetime) -> list[Change]:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from django.db.models import Q
 
-from directory.models import Agent
+from directory.models import Agent, Blueprint
 from permissions.models import (
     BlueprintRole,
     Consent,
@@ -25,6 +25,7 @@ from permissions.models import (
 
 Entries: TypeAlias = list[dict[str, Any]]
 
+_LIMITS: Final = ("blueprint", "capabilities", "environment", "risk_tier", "expires_at")
 _BOUND: Final = (Held.Source.APPROVAL, Held.Source.DELEGATION)
 
 
@@ -32,7 +33,7 @@ def difference(predecessor: Agent, successor: Agent, now: datetime) -> dict[str,
     """Compare what two agents hold, as JSON data: the same data as long as nothing of it changes.
 
     ``gains`` go over, with what the successor's limits cut off of each; ``beyond`` lies outside of them and does not go over;
-    ``has`` it holds already; ``lost`` cannot be handed over.
+    ``has`` it holds already; ``lost`` cannot be handed over. ``limits`` says what holds both within bounds: before, after.
     """
     held = _held(predecessor, now)
     own = [_terms(each) for each in _held(successor, now)]
@@ -49,7 +50,15 @@ def difference(predecessor: Agent, successor: Agent, now: datetime) -> dict[str,
             possible = {name for entitlement in wanted for name in _named(entitlement)}
             compared["beyond" if possible and possible <= set(cut) else "gains"].append({**each, "cut": cut})
     ordered = {name: sorted(entries, key=lambda each: (each["kind"], each["id"])) for name, entries in compared.items()}
-    return {"predecessor": predecessor.external_id, "successor": successor.external_id, **ordered}
+    limits = {name: [_limit(predecessor, name), _limit(successor, name)] for name in _LIMITS}
+    return {"predecessor": predecessor.external_id, "successor": successor.external_id, "limits": limits, **ordered}
+
+
+def _limit(agent: Agent, name: str) -> Any:
+    value = getattr(agent, name)
+    if isinstance(value, datetime):
+        return _instant(value)
+    return value.external_id if isinstance(value, Blueprint) else value
 
 
 def _held(agent: Agent, now: datetime) -> Entries:

@@ -156,8 +156,8 @@ def _of_person(person: User, at: datetime) -> Inventory:
             ).order_by("pk")
         ],
         "onboarding_tokens": [
-            Live(row.public_id or str(row.pk), row.label, "onboarding token that they answer for", row)
-            for row in OnboardingToken.objects.filter(answering, revoked_at__isnull=True).order_by("pk")
+            Live(row.public_id or str(row.pk), row.label, "onboarding token that they issued or answer for", row)
+            for row in OnboardingToken.objects.filter(answering | Q(issued_by=current), revoked_at__isnull=True).order_by("pk")
         ],
         "console_roles": [Live(name, name, "console role", current) for name in [*current.console_roles, *flags]],
         "keys": [

@@ -14,6 +14,7 @@ from directory.services.revisions import lock_organization
 from directory.services.versions import save_version
 from permissions import events
 from permissions.models import Grant, Held, Role, RoleAssignment
+from permissions.services.givers import require_not_oneself
 from permissions.services.holders import Holder, holder_fields, holder_touched
 from permissions.services.reports import holder_of, holding_ref, report
 from permissions.services.rows import end, read_anew
@@ -57,10 +58,11 @@ _USUAL = Terms()
 def assign_role(
     *, role: Role, holder: Holder, terms: Terms = _USUAL, by: Actor, reason: str = "", now: datetime
 ) -> RoleAssignment:
-    """Give a role to an account or a team; raises RetiredAgent, NoTrust, ForNothing, and BadWindow."""
+    """Give a role to an account or a team; raises WidensOneself, RetiredAgent, NoTrust, ForNothing, and BadWindow."""
     values = terms.checked(now=now)
     with transaction.atomic():
         organization = lock_organization(role.organization_id, by=by)
+        require_not_oneself(holder, by=by)
         assignment = RoleAssignment(
             organization=organization,
             role=read_anew(role),
@@ -102,11 +104,12 @@ def give_grant(
 ) -> Grant:
     """Give one entitlement to an account or a team.
 
-    Raises RetiredAgent, NoTrust, ForNothing, BadWindow, and as ``checked_terms``.
+    Raises WidensOneself, RetiredAgent, NoTrust, ForNothing, BadWindow, and as ``checked_terms``.
     """
     values = terms.checked(now=now)
     with transaction.atomic():
         locked = lock_organization(organization.pk, by=by)
+        require_not_oneself(holder, by=by)
         grant = Grant(
             organization=locked,
             reason=reason,

@@ -14,12 +14,12 @@ from agentiam.kit.errors import Conflict, IllegalTransition, NotAllowed
 from audit.models import Attestation
 from directory.lifecycle import State
 from directory.models import Agent, Blueprint, User
-from directory.services.agents import AgentProfile, register_agent
-from directory.services.judges import owners_of, people_behind, require_another
+from directory.services.agents import AgentProfile, may_register_as, register_agent
+from directory.services.judges import owners_of, people_behind, require_another, shapers_of
 from directory.services.onboarding import acting_person
 from directory.services.reports import conclude, together
 from directory.services.revisions import agent_refs, lock_organization, require_same_organization
-from directory.services.transitions import lock_agent, require_effectively_active
+from directory.services.transitions import accept_review, lock_agent, require_effectively_active
 from directory.services.versions import save_version
 from permissions import events
 from permissions.models import Grant, Held, Replacement, RoleAssignment
@@ -38,7 +38,7 @@ class BadSuccessor(Conflict):
 
 
 class OwnProposal(NotAllowed):
-    """Those who own one of the agents, registered the successor or proposed the replacement cannot agree to it."""
+    """Those who own one of the agents, made the successor what it is or proposed the replacement cannot agree to it."""
 
 
 class DifferenceChanged(Conflict):
@@ -106,8 +106,8 @@ def review_replacement(
 ) -> Replacement:
     """Agree, as a person, to the difference of that hash: the successor gets it, and both work side by side.
 
-    What is given is what was shown and still is: raises DifferenceChanged otherwise. Raises OnlyAPerson, OwnProposal,
-    RetiredAgent, and IllegalTransition once it was agreed to.
+    What is given is what was shown and still is: raises DifferenceChanged otherwise. A successor that waited for a review has
+    had it by this. Raises OnlyAPerson, OwnProposal, RetiredAgent, and IllegalTransition once it was agreed to.
     """
     with together():
         current = _lock(replacement, Replacement.State.PROPOSED, by=by)
@@ -125,8 +125,10 @@ def review_replacement(
         fields = ["given", "state", "reviewed_by", "reviewed_at"]
         save_version(current, by=by, reason=reason, now=now, fields=fields)
         data = {**agents_of(current), **_summary(current), "given": len(current.given)}
-        reviewed = report(events.REPLACEMENT_REVIEWED, current, by=by, reason=reason, now=now, data=data)
-        conclude([reviewed], touched=agent_refs([current.predecessor, current.successor]))
+        happened = [report(events.REPLACEMENT_REVIEWED, current, by=by, reason=reason, now=now, data=data)]
+        if current.successor.review_needed:
+            happened.append(accept_review(current.successor, by=by, reason=reason, now=now))
+        conclude(happened, touched=agent_refs([current.predecessor, current.successor]))
     return current
 
 
@@ -171,13 +173,15 @@ def _lock(replacement: Replacement, *states: str, by: Actor) -> Replacement:
 
 
 def _no_judges(replacement: Replacement) -> set[UUID]:
-    """Find who owns or owned either agent, and who proposed it or registered the successor, or did so through an agent."""
+    """Find who owns or owned either agent, proposed or compared it, or made the successor what it is; also through an agent."""
     leaving, coming = replacement.predecessor, replacement.successor
-    first = replacement.history.earliest("history_id")  # type: ignore[attr-defined]  # made by simple-history
-    return owners_of(leaving) | owners_of(coming) | people_behind([first.history_user_id, coming.registered_by_id])
+    proposed: Any = replacement.history
+    authors = proposed.filter(state=Replacement.State.PROPOSED).values_list("history_user_id", flat=True)
+    return owners_of(leaving) | owners_of(coming) | people_behind(authors) | shapers_of(coming)
 
 
 def _register(leaving: Agent, wanted: NewSuccessor, *, by: Actor, reason: str, now: datetime) -> Agent:
+    blueprint = wanted.blueprint or leaving.blueprint
     return register_agent(
         organization=leaving.organization,
         external_id=wanted.external_id,
@@ -185,7 +189,9 @@ def _register(leaving: Agent, wanted: NewSuccessor, *, by: Actor, reason: str, n
         owner=leaving.owner,
         sponsor=leaving.sponsor,
         sponsor_team=leaving.sponsor_team,
-        blueprint=wanted.blueprint or leaving.blueprint,
+        blueprint=blueprint,
+        # Who may change an agent may propose its like, and somebody else says whether it may work.
+        reviewed=may_register_as(by, blueprint),
         by=by,
         reason=reason,
         now=now,

@@ -22,6 +22,7 @@ from directory.models import (
     Run,
     User,
 )
+from directory.services.access import give_access
 from permissions.models import (
     AccessToken,
     Application,
@@ -36,6 +37,7 @@ from permissions.models import (
     OAuthClient,
     Replacement,
     Resource,
+    ResourceType,
     Role,
     RoleAssignment,
     RoleGroupPermission,
@@ -44,6 +46,7 @@ from permissions.models import (
     Trust,
     TrustedIssuer,
 )
+from permissions.services.replacement import compare_replacement
 from permissions.services.trusts import TrustTerms, propose_trust
 from tests.administration.conftest import person, problems, registered, submit, to
 from tests.administration.worlds import World
@@ -273,11 +276,42 @@ def test_a_replacement_is_agreed_to_as_it_was_read_and_completed(as_: Callable[[
     wrong = submit(client, to("do", replacement, "agree"), difference_hash="0" * 64)
     assert wrong.status_code == 200
     assert Replacement.objects.get(pk=replacement.pk).state == "proposed"
-    submit(client, to("do", replacement, "compare"))
+    compare_replacement(replacement=replacement, by=SYSTEM, now=timezone.now())
     assert submit(client, to("do", replacement, "agree")).status_code == 302
     assert Replacement.objects.get(pk=replacement.pk).state == "side_by_side"
     assert submit(client, to("do", replacement, "complete")).status_code == 302
     assert Agent.objects.get(pk=acme[Agent].pk).state == "retired"
+
+
+def test_a_replacement_is_agreed_to_by_whoever_may_approve_for_the_successor(as_: Callable[[str], Any], acme: World) -> None:
+    replacement = acme[Replacement]
+    changer = person(acme[Organization], "dora", "auditor")
+    changer.user_permissions.add(Permission.objects.get(codename="change_replacement"))
+    approver = person(acme[Organization], "erin", "auditor")
+    give_access(thing=replacement.successor, right="approve_agent", to=approver, by=SYSTEM, now=NOW)
+    codes = []
+    for each in (changer, approver):
+        client = Client()
+        client.force_login(each)
+        sent = {"difference_hash": replacement.difference_hash, "reason": "Because."}
+        codes.append(client.post(to("do", replacement, "agree"), sent).status_code)
+    assert codes == [403, 302]
+    assert Replacement.objects.get(pk=replacement.pk).reviewed_by == approver
+
+
+def test_an_administrator_gives_nothing_to_themselves(as_: Callable[[str], Any], acme: World, people: Any) -> None:
+    client = as_("alice")
+    given = {"user": people["alice"].pk, "use": "on", "reason": "For me."}
+    grant = {**given, "resource_type": acme[ResourceType].pk, "actions": "read"}
+    answers = [
+        client.post("/admin/permissions/roleassignment/add/", {**given, "role": acme[Role].pk}),
+        client.post("/admin/permissions/grant/add/", grant),
+    ]
+    for answer in answers:
+        assert answer.status_code == 200
+        assert "Nobody gives to themselves." in answer.content.decode()
+    assert not RoleAssignment.objects.filter(user=people["alice"]).exists()
+    assert not Grant.objects.filter(user=people["alice"]).exists()
 
 
 def test_a_refusal_is_said_on_the_page_that_asked(as_: Callable[[str], Any], acme: World) -> None:

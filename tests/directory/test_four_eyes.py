@@ -1,14 +1,17 @@
 """Whoever owns an agent, or made it what it is, wants to judge it: as its sponsor, by its key, after giving it away."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from agentiam.kit.errors import NotAllowed
 from directory.lifecycle import State
-from directory.models import Agent
+from directory.models import Agent, AgentGroupPermission
 from directory.services.access import give_access
-from directory.services.agents import AgentProfile, register_agent, update_agent
+from directory.services.agents import AgentProfile, LaterEnd, register_agent, update_agent
+from directory.services.answering import answers_for
+from directory.services.credentials import issue_api_key, revoke_credential
 from directory.services.fingerprints import OwnChange, report_fingerprints, review_agent
 from directory.services.handover import transfer_agent
 from directory.services.onboarding import (
@@ -20,6 +23,7 @@ from directory.services.onboarding import (
     missing_sign_offs,
     who_may_sign,
 )
+from directory.services.rights import WidensOneself
 from directory.services.suspension import resume_agent
 from directory.services.transitions import ReviewNeeded
 from tests.directory.recorded import data_of, last_event
@@ -190,3 +194,86 @@ def test_before_anybody_agreed_whoever_answers_for_an_agent_says_what_it_is_held
     pending = make_agent(cast.acme, owner=cast.bob, sponsor=cast.bob, blueprint=two, state=State.PENDING)
     sign(pending, cast.alice)
     assert edited(pending, cast.bob.as_actor(), risk_tier="low").review_needed
+
+
+def test_where_nobody_has_to_agree_a_pending_agent_is_widened_by_nobody_who_could_not_register_it(cast):
+    agent = held_to(cast, state=State.PENDING)
+    waiting = edited(agent, cast.bob.as_actor(), capabilities=None)
+    assert waiting.review_needed
+    with pytest.raises(ReviewNeeded):
+        activate_agent(agent=waiting, by=cast.bob.as_actor(), now=NOW)
+    review_agent(agent=waiting, by=cast.alice.as_actor(), now=NOW)
+    assert activate_agent(agent=waiting, by=cast.bob.as_actor(), now=NOW).state == State.ACTIVE
+
+
+def test_whoever_may_register_agents_corrects_one_of_their_own_before_it_starts(cast):
+    boss = make_person(cast.acme, "boss", console_roles=["security_administrator"])
+    agent = make_agent(cast.acme, "his", owner=boss, capabilities=[READ], state=State.PENDING)
+    assert not edited(agent, boss.as_actor(), capabilities=None).review_needed
+
+
+LATER = NOW + timedelta(days=30)
+
+
+@pytest.mark.parametrize("later", [None, LATER + timedelta(days=1)], ids=str)
+def test_whoever_answers_for_an_agent_does_not_put_its_end_off(cast, later):
+    agent = make_agent(cast.acme, owner=cast.bob, sponsor=cast.carol, expires_at=LATER)
+    for account in (cast.bob, cast.carol, agent.user):
+        with pytest.raises(LaterEnd) as refused:
+            edited(agent, account.as_actor(), expires_at=later)
+        assert "security administrator" in refused.value.remedy
+    over = edited(agent, cast.bob.as_actor(), expires_at=NOW + timedelta(days=1))
+    assert over.state == State.ACTIVE
+    assert edited(agent, cast.alice.as_actor(), expires_at=later).expires_at == later
+
+
+def test_an_agent_that_is_over_does_not_live_on_by_its_owners_word(cast):
+    over = make_agent(cast.acme, owner=cast.bob, sponsor=cast.carol, expires_at=NOW, now=NOW - timedelta(days=1))
+    with pytest.raises(LaterEnd):
+        edited(over, cast.bob.as_actor(), expires_at=LATER)
+
+
+def test_whoever_manages_all_agents_puts_off_the_end_of_their_own(cast):
+    boss = make_person(cast.acme, "boss", console_roles=["security_administrator"])
+    agent = make_agent(cast.acme, owner=boss, expires_at=LATER)
+    assert edited(agent, boss.as_actor(), expires_at=None).expires_at is None
+
+
+def test_who_owned_or_sponsored_an_agent_or_made_a_key_of_it_answers_for_it_still(cast):
+    agent = make_agent(cast.acme, owner=cast.bob, sponsor=cast.carol, environment="staging")
+    dave = make_person(cast.acme, "dave")
+    key, _ = issue_api_key(agent=agent, label="first", by=dave.as_actor(), now=NOW)
+    transfer_agent(agent=agent, owner=cast.alice, sponsor=cast.alice, by=cast.bob.as_actor(), now=NOW)
+
+    def answering(person):
+        return Agent.objects.filter(answers_for(person), pk=agent.pk).exists()
+
+    assert [answering(each) for each in (cast.alice, cast.bob, cast.carol, dave)] == [True] * 4
+    assert not answering(make_person(cast.acme, "erin"))
+    revoke_credential(credential=key, by=SYSTEM, now=NOW)
+    assert not answering(dave)
+
+
+# --- rights of teams ---------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_gives_a_right_to_a_team_that_they_are_in(cast):
+    agent = make_agent(cast.acme, owner=cast.bob, sponsor=cast.carol)
+    own, other = make_team(cast.acme, "own", members=(cast.bob,)), make_team(cast.acme, "other", members=(cast.alice,))
+    with pytest.raises(WidensOneself):
+        give_access(thing=agent, right="manage_agent", to=own, by=cast.bob.as_actor(), now=NOW)
+    give_access(thing=agent, right="manage_agent", to=other, by=cast.bob.as_actor(), now=NOW)
+    give_access(thing=agent, right="manage_agent", to=own, by=SYSTEM, now=NOW)
+    assert AgentGroupPermission.objects.filter(content_object=agent).count() == 2
+
+
+def test_a_team_that_no_longer_sponsors_an_agent_keeps_no_right_on_it(cast):
+    team, other = make_team(cast.acme, "ops", members=(cast.carol,)), make_team(cast.acme, "other")
+    agent = make_agent(cast.acme, owner=cast.bob, sponsor_team=team)
+    for each in (team, other):
+        give_access(thing=agent, right="manage_agent", to=each, by=SYSTEM, now=NOW)
+    transfer_agent(agent=agent, owner=cast.bob, sponsor_team=team, by=cast.alice.as_actor(), now=NOW)
+    assert AgentGroupPermission.objects.filter(content_object=agent).count() == 2
+    transfer_agent(agent=agent, owner=cast.bob, sponsor=cast.alice, by=cast.alice.as_actor(), now=NOW)
+    assert AgentGroupPermission.objects.get(content_object=agent).group == other.group
+    assert data_of(last_event(cast.acme, "access.withdrawn"))["to"] == {"type": "team", "id": "ops", "label": team.name}

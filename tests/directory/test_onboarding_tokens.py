@@ -28,7 +28,7 @@ from directory.services.revisions import ForeignOrganization
 from directory.services.transitions import NobodyAccountable
 from tests.directory.conftest import make_cast
 from tests.directory.recorded import data_of, event_types, events_of, last_event, versions_of
-from tests.factories import NOW, SYSTEM, make_blueprint
+from tests.factories import NOW, SYSTEM, make_agent, make_blueprint, make_person
 
 PROFILE = AgentProfile(name="Built", purpose="Was built by a pipeline.")
 DAY = timedelta(days=1)
@@ -217,3 +217,35 @@ def test_of_many_at_once_no_more_get_in_than_it_is_for():
     assert len(got_in) == 3
     assert Agent.objects.filter(external_id__startswith="built-").count() == 3
     assert OnboardingToken.objects.get().uses == 3
+
+
+def test_whoever_issued_a_token_does_not_agree_to_what_was_onboarded_with_it(cast):
+    dave = make_person(cast.acme, "dave")
+    blueprint = make_blueprint(cast.acme, sign_offs=1)
+    record, token = issued(cast, blueprint=blueprint, sponsor=dave, by=dave.as_actor())
+    assert record.issued_by == dave
+    agent = onboarded(proven(token)).agent
+    for person in (cast.bob, dave):
+        with pytest.raises(OwnRegistration):
+            approve_onboarding(agent=agent, by=person.as_actor(), now=NOW)
+    assert approve_onboarding(agent=agent, by=cast.carol.as_actor(), now=NOW).state == State.ACTIVE
+
+
+def test_what_an_agent_issued_a_token_for_nobody_agrees_to_who_answers_for_that_agent(cast):
+    issuer = make_agent(cast.acme, "issuer", owner=cast.alice, sponsor=cast.carol)
+    blueprint = make_blueprint(cast.acme, sign_offs=1)
+    _, token = issued(cast, blueprint=blueprint, by=issuer.user.as_actor())
+    agent = onboarded(proven(token)).agent
+    for person in (cast.alice, cast.bob, cast.carol):
+        with pytest.raises(OwnRegistration):
+            approve_onboarding(agent=agent, by=person.as_actor(), now=NOW)
+
+
+@pytest.mark.parametrize("gone", ["bob", "dave"])
+def test_a_token_is_no_good_once_its_owner_or_whoever_issued_it_was_deactivated(cast, gone):
+    dave = make_person(cast.acme, "dave")
+    record, token = issued(cast, by=dave.as_actor(), most_uses=2)
+    assert proven(token) == record
+    deactivate_person(person={"bob": cast.bob, "dave": dave}[gone], by=SYSTEM, now=NOW)
+    with pytest.raises(TokenRefused):
+        proven(token)

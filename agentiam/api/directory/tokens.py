@@ -9,6 +9,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
 from agentiam.api.directory.agent_bodies import AgentTold, FirstCredentialGiven, OnboardedTold, ProfileGiven
+from agentiam.api.problems import missing_right
 from agentiam.api.rights import WAYS_IN
 from agentiam.api.secrets import SecretFilters, SecretTold
 from agentiam.api.serializers import Named, Reason, StringList, one_of
@@ -17,6 +18,7 @@ from agentiam.api.viewsets import ApiViewSet, operation
 from agentiam.requests import client_address, request_id
 from directory.models import Agent, Blueprint, Credential, OnboardingToken, Team, User
 from directory.services.agents import AgentProfile
+from directory.services.answering import may_register
 from directory.services.onboarding import FirstCredential
 from directory.services.onboarding_tokens import (
     MOST_USES,
@@ -35,6 +37,7 @@ class OnboardingTokenTold(SecretTold):
     owner = Named()
     sponsor = Named(allow_null=True)
     sponsor_team = Named(allow_null=True)
+    issued_by = Named(allow_null=True)
     environments = serializers.ListField(child=serializers.CharField())
     most_uses = serializers.IntegerField()
     uses = serializers.IntegerField()
@@ -72,18 +75,23 @@ class OnboardingTokenViewSet(VersionedViewSet):
 
     model = OnboardingToken
     told = OnboardingTokenTold
-    related = ("blueprint", "owner", "sponsor", "sponsor_team")
+    related = ("blueprint", "owner", "sponsor", "sponsor_team", "issued_by")
     searched = ("label", "public_id")
     filterset_class = OnboardingTokenFilters
     scopes_for = {"create": WAYS_IN}
 
     @extend_schema(request=OnboardingTokenIssued, responses={201: OnboardingTokenWithSecret})
     def create(self, request: Any) -> Response:
-        """Make a token for a pipeline; who answers for the agents is said here, not by the pipeline."""
+        """Make a token for a pipeline, for whoever may register agents from the blueprint and manages it.
+
+        Who answers for the agents is said here, not by the pipeline.
+        """
         given = self.given(OnboardingTokenIssued)
         why = self.why(given)
         blueprint = one_of(Blueprint.objects.visible_to(request.user), given.pop("blueprint"), "blueprint")
         self.require("manage_blueprint", blueprint)
+        if not may_register(request.user, blueprint):
+            raise missing_right("use_blueprint")
         seen: dict[str, Any] = {"owner": User, "sponsor": User, "sponsor_team": Team}
         answering: dict[str, Any] = {
             name: None if (key := given.pop(name, None)) is None else one_of(model.objects.visible_to(request.user), key, name)

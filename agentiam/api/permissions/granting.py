@@ -3,7 +3,8 @@
 To give something to an agent needs ``grant_agent`` on that agent; being its owner or sponsor is not that right, so that nobody
 widens what their own agent may do unless somebody trusted them with exactly this. To give a role also needs ``assign_role`` on
 the role. To give to people, teams and partners' agents needs the right over the whole organization. And nobody gives to
-themselves, to a team that they are in, or, as an agent, to itself and those it descends from: another one has to.
+themselves, to a team that they are in, or, as an agent, to itself and those it descends from: another one has to, which the
+services see to.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,6 @@ from agentiam.api.serializers import Given, Told, one_of
 from agentiam.api.viewsets import Given as Values
 from directory.models import Agent, Team, User
 from permissions.models import Role, Trust
-from permissions.services.givers import require_not_oneself
 from permissions.services.holders import Holder
 
 _NAMES = ("agent", "person", "team", "partner_agent")
@@ -78,11 +78,9 @@ def holder_of(user: Any, given: Values, *, right: str) -> Holder:
     if kind == "team":
         team: Team = one_of(Team.objects.visible_to(user), key, "holder/team")
         _require(user, right)
-        require_not_oneself(user, team)
         return team
     person: User = one_of(User.objects.visible_to(user).people(), key, "holder/person")
     _require(user, right)
-    require_not_oneself(user, person)
     return person
 
 
@@ -91,7 +89,6 @@ def _agent(user: Any, key: UUID) -> User:
     if not Agent.objects.permitting(user, "grant_agent").filter(pk=agent.pk).exists():
         raise missing_right("grant_agent")
     account: User = agent.user
-    require_not_oneself(user, account)
     return account
 
 

@@ -31,8 +31,12 @@ class OperableAdmin(RecordAdmin):
 
     def permitted(self, request: HttpRequest, operation: Operation, keys: Sequence[Any]) -> models.QuerySet[Any]:
         """Answer, of the visible rows with some keys, those on which the person has the right that an operation takes."""
-        manager: Any = self.model._default_manager  # noqa: SLF001  (Django's documented name)
         visible = self.get_queryset(request).filter(pk__in=keys)
+        model = self._held_to(operation)
+        manager: Any = model._default_manager  # noqa: SLF001  (Django's documented name)
+        if operation.on:
+            holding = manager.permitting(request.user, operation.right)
+            return visible.filter(**{f"{operation.on}__in": holding.order_by().values("pk")})
         if hasattr(manager, "permitting"):
             # Narrowed within, too: the embedded database reads what stands there first, and it would be a whole organization.
             holding = manager.permitting(request.user, operation.right).filter(pk__in=keys)
@@ -111,14 +115,20 @@ class OperableAdmin(RecordAdmin):
         offered = [each for each in operations_on(self.model) if each.many and self._ever_permitted(request, each)]
         return {each.name: (partial(_on_several, each), each.name, each.label) for each in offered}
 
+    def _held_to(self, operation: Operation) -> type[models.Model]:
+        """Find the model on whose rows the right of an operation is asked for."""
+        related: Any = self.opts.get_field(operation.on).related_model if operation.on else self.model
+        return related  # type: ignore[no-any-return]  # a model, as relations of this product all lead to one
+
     def _ever_permitted(self, request: HttpRequest, operation: Operation) -> bool:
-        if request.user.has_perm(f"{self.opts.app_label}.{operation.right}"):
+        model = self._held_to(operation)
+        if request.user.has_perm(f"{model._meta.app_label}.{operation.right}"):  # noqa: SLF001  (Django's documented name)
             return True
         # Asked once for each right: Django asks for the operations three times a page, and many go by the same right.
         known: dict[Any, bool] = request.__dict__.setdefault("ever_permitted", {})
-        asked = (self.model, operation.right)
+        asked = (model, operation.right)
         if asked not in known:
-            manager: Any = self.model._default_manager  # noqa: SLF001  (as above)
+            manager: Any = model._default_manager  # noqa: SLF001  (as above)
             # It offers a choice, and nothing more: on which rows it can be carried out is asked when it is.
             known[asked] = hasattr(manager, "permitting") and manager.permitting(request.user, operation.right).exists()
         return known[asked]

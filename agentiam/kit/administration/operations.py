@@ -25,9 +25,9 @@ def _nothing(row: Any) -> dict[str, Any]:
 class Operation:
     """One operation on rows of a model.
 
-    ``right`` is what ``permitting`` is asked for; ``perform`` takes the row, what the form holds, and who acts. ``initial``
-    says what the form begins with. ``possible`` only spares a button: whether it can be done is the service's business.
-    ``many`` offers it for several rows of a list at once.
+    ``right`` is what ``permitting`` is asked for: on the row or, where ``on`` names a relation, on what that leads to.
+    ``perform`` takes the row, what the form holds, and who acts. ``initial`` says what the form begins with. ``possible`` only
+    spares a button: whether it can be done is the service's business. ``many`` offers it for several rows of a list at once.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Operation:
     """What it does, in a sentence, for the page that asks for the reason."""
     right: str
     perform: Callable[[Any, dict[str, Any], Act], Any]
+    on: str = ""
     form: type[OperationForm] = OperationForm
     initial: Callable[[Any], dict[str, Any]] = _nothing
     possible: Callable[[Any], bool] = _always

@@ -6,11 +6,13 @@ from guardian.shortcuts import assign_perm
 
 from audit.models import Event
 from directory.lifecycle import State
+from directory.models import BlueprintUserPermission, OnboardingToken
 from directory.services.access import give_access
+from directory.services.handover import transfer_agent
 from directory.services.teams import set_team_members
 from permissions.models import Grant, RoleAssignment
 from permissions.services.givers import WidensOneself, require_not_oneself
-from permissions.services.roles import set_role_inclusions
+from permissions.services.roles import set_blueprint_roles, set_role_inclusions
 from tests.api.permissions.conftest import grant, held
 from tests.factories import NOW, SYSTEM, make_agent, make_blueprint, make_person, make_team
 from tests.permissions.factories import make_assignment, make_role, make_trust, spec
@@ -117,7 +119,7 @@ def test_an_agent_that_may_give_to_all_gives_neither_to_itself_nor_to_its_parent
     itself = as_("agent").post("grants", grant(world))
     assert (itself.status_code, itself.json()["fact"]) == (403, "WidensOneself")
     with pytest.raises(WidensOneself):
-        require_not_oneself(child.user, world.runner.user)
+        require_not_oneself(world.runner.user, by=child.user.as_actor())
     assert as_("agent").post("grants", grant(world, child)).status_code == 201
 
 
@@ -329,6 +331,45 @@ def test_whoever_answers_for_an_agent_may_narrow_its_terms_and_widen_those_of_ot
         "name": "Clerks",
     }
     assert as_("olivia").patch(path, narrower).status_code == 200
+
+
+def test_whoever_may_register_agents_from_a_blueprint_does_not_widen_it_first(as_, world):
+    blueprint = make_blueprint(world.acme, "clerk", sign_offs=1)
+    for right in ("manage_blueprint", "use_blueprint"):
+        world.let("olivia", right, blueprint)
+    world.let("olivia", "manage_role", world.reader)
+    set_blueprint_roles(blueprint=blueprint, roles=[world.reader], by=SYSTEM, now=NOW)
+    answers = [
+        as_("olivia").patch(f"blueprints/{blueprint.pk}", {"sign_offs": 0}),
+        as_("olivia").replace(f"roles/{world.reader.pk}/entitlements", entitle(world, "*")),
+    ]
+    assert [(each.status_code, each.json()["fact"]) for each in answers] == [(403, "WidensOneself")] * 2
+
+
+def test_to_change_a_blueprint_is_no_right_to_register_agents_from_it_or_to_let_a_pipeline(as_, world):
+    blueprint = make_blueprint(world.acme, "clerk", sign_offs=1)
+    world.let("olivia", "manage_blueprint", blueprint)
+    olivia = str(world.people["olivia"].pk)
+    answering = {"owner": olivia, "sponsor": olivia, "blueprint": str(blueprint.pk)}
+    agent = {"external_id": "hers", "name": "Hers", "purpose": "Works.", **answering}
+    answers = [as_("olivia").post("agents", agent), as_("olivia").post("onboarding-tokens", {"label": "ci", **answering})]
+    assert [(each.status_code, each.json()["right"]) for each in answers] == [(403, "use_blueprint")] * 2
+    world.let("olivia", "use_blueprint", blueprint)
+    assert as_("olivia").post("onboarding-tokens", {"label": "ci", **answering}).status_code == 201
+    OnboardingToken.objects.get()
+    BlueprintUserPermission.objects.filter(permission__codename="use_blueprint").delete()
+    answer = as_("olivia").patch(f"blueprints/{blueprint.pk}", {"sign_offs": 0})
+    assert (answer.status_code, answer.json()["fact"]) == (403, "WidensOneself")
+
+
+def test_whoever_gave_an_agent_away_does_not_widen_the_role_that_its_old_key_lives_by(as_, world):
+    hers = make_agent(world.acme, "hers", owner=world.people["olivia"])
+    make_assignment(world.reader, hers.user)
+    world.let("olivia", "manage_role", world.reader)
+    alice = world.people["alice"]
+    transfer_agent(agent=hers, owner=alice, sponsor=alice, by=world.people["olivia"].as_actor(), now=NOW)
+    answer = as_("olivia").replace(f"roles/{world.reader.pk}/entitlements", entitle(world, "*"))
+    assert (answer.status_code, answer.json()["fact"]) == (403, "WidensOneself")
 
 
 def test_giving_an_agent_away_for_a_moment_is_no_way_round(as_, world):

@@ -259,6 +259,8 @@ def replacements(cast):
     leaving, coming, both = pair(2)
     proposed = {"replacement": make_replacement(leaving, coming)}
     yield Scenario(compare_replacement, proposed, "replacement.compared", both, {"replacement"})
+    leaving, coming, both = pair("2b")  # whoever compared does not review
+    proposed = {"replacement": make_replacement(leaving, coming)}
     shown = {**proposed, "difference_hash": proposed["replacement"].difference_hash}
     versions = {"replacement", "grant"}
     yield Scenario(review_replacement, shown, "replacement.reviewed", both, versions, also={"grant.given"})

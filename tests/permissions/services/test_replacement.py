@@ -1,5 +1,6 @@
 """A successor gets what was shown, after somebody else agreed to it; both work; then one goes, and all else stays."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,13 @@ from audit.attestations import verify_attestation
 from audit.models import Attestation
 from directory.lifecycle import State
 from directory.models import Agent
-from directory.services.agents import AgentProfile
+from directory.services.agents import AgentProfile, update_agent
+from directory.services.fingerprints import OwnChange, review_agent
 from directory.services.handover import transfer_agent
 from directory.services.onboarding import OnlyAPerson, activate_agent
 from directory.services.revisions import ForeignOrganization
-from directory.services.suspension import suspend_agent
-from directory.services.transitions import AgentNotActive
+from directory.services.suspension import resume_agent, suspend_agent
+from directory.services.transitions import AgentNotActive, ReviewNeeded
 from permissions.models import BlueprintRole, Grant, Replacement, RoleAssignment
 from permissions.selectors.differences import difference
 from permissions.selectors.succession import succession
@@ -178,6 +180,62 @@ def test_what_an_agents_key_proposes_nobody_agrees_to_who_answers_for_it_or_owns
             reviewed(pair, replacement, by=person)
     assert holdings(pair.new) == set()
     assert reviewed(pair, replacement).state == "side_by_side"
+
+
+def test_a_new_successor_of_whoever_could_not_register_it_works_once_somebody_else_has_looked(pair):
+    boss = make_person(pair.acme, "boss", console_roles=["security_administrator"])
+    wide = AgentProfile(name="Wide", purpose="Does more.", environment="production")
+    proposed = {}
+    for person in (pair.bob, boss):
+        leaving = make_agent(pair.acme, owner=person, capabilities=[], environment="staging")
+        new = NewSuccessor(external_id=f"wide-{person.external_id}", profile=wide)
+        proposed[person] = make_replacement(leaving, new, by=person.as_actor())
+    assert not proposed[boss].successor.review_needed
+    replacement = proposed[pair.bob]
+    coming = replacement.successor
+    with pytest.raises(ReviewNeeded):
+        activate_agent(agent=coming, by=pair.bob.as_actor(), now=NOW)
+    with pytest.raises(OwnChange):
+        review_agent(agent=coming, by=pair.bob.as_actor(), now=NOW)
+    assert replacement.difference["limits"]["capabilities"] == [[], None]
+    assert replacement.difference["limits"]["environment"] == ["staging", "production"]
+    reviewed(pair, replacement)
+    assert last_event(pair.acme, "agent.reviewed").actor_id == "dave"
+    coming.refresh_from_db()
+    assert activate_agent(agent=coming, by=pair.bob.as_actor(), now=NOW).state == State.ACTIVE
+
+
+def test_a_successor_that_was_widened_since_it_was_shown_is_not_agreed_to(pair):
+    leaving = make_agent(pair.acme, owner=pair.bob, capabilities=[])
+    narrow = AgentProfile(name="Narrow", purpose="Does nothing.", capabilities=[])
+    replacement = make_replacement(leaving, NewSuccessor(external_id="narrow", profile=narrow), by=pair.bob.as_actor())
+    wider = replace(AgentProfile.of(replacement.successor), capabilities=None)
+    update_agent(agent=replacement.successor, profile=wider, by=pair.bob.as_actor(), now=NOW)
+    with pytest.raises(DifferenceChanged):
+        reviewed(pair, replacement)
+
+
+def test_a_successor_that_was_given_up_still_waits_for_its_review(pair):
+    new = NewSuccessor(external_id="next", profile=AgentProfile(name="Next", purpose="Follows."))
+    replacement = make_replacement(pair.old, new, by=pair.bob.as_actor())
+    abandon_replacement(replacement=replacement, by=pair.bob.as_actor(), now=NOW)
+    with pytest.raises(ReviewNeeded):
+        activate_agent(agent=replacement.successor, by=pair.bob.as_actor(), now=NOW)
+
+
+def test_who_remade_the_successor_or_compared_last_does_not_agree(pair):
+    erin, frank = make_person(pair.acme, "erin"), make_person(pair.acme, "frank")
+    make_grant(pair.acme, pair.old.user)
+    replacement = make_replacement(pair.old, pair.new)
+    narrower = replace(AgentProfile.of(pair.new), risk_tier="high")
+    update_agent(agent=pair.new, profile=narrower, by=erin.as_actor(), now=NOW)
+    suspend_agent(agent=pair.new, by=frank.as_actor(), now=NOW)
+    resume_agent(agent=pair.new, by=frank.as_actor(), now=NOW)
+    replacement = compare_replacement(replacement=replacement, by=pair.alice.as_actor(), now=NOW)
+    for person in (erin, pair.alice):
+        with pytest.raises(OwnProposal):
+            reviewed(pair, replacement, by=person)
+    assert reviewed(pair, replacement, by=frank).state == "side_by_side"
 
 
 def test_what_changed_since_it_was_shown_is_not_given(pair):
