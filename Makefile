@@ -9,6 +9,9 @@ PYTEST_FLAGS ?= -n auto
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/agentiam
 TEST_REDIS_URL ?= redis://127.0.0.1:6379/15
 
+# Many processes start from the same source, above all in the tests: it is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first of these that runs and is new enough.
 FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit 0; }; done; exit 1

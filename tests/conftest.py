@@ -5,16 +5,20 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache
 from django.db import connections
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.test.utils import setup_databases, teardown_databases
 from servestatic.middleware import ServeStaticMiddleware
 
@@ -122,8 +126,34 @@ def _flush_append_only_tables() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _look_for_static_files_once() -> Iterator[None]:
-    """Let test clients share one list of static files: each of them builds the middleware anew."""
+def _quick_passwords() -> Iterator[None]:
+    """Let Argon2, which is slow on purpose, do as little as it can."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, least in (("time_cost", 1), ("memory_cost", 8), ("parallelism", 1)):
+            patch.setattr(Argon2PasswordHasher, name, least)
+        yield
+
+
+class StaticWhenAsked:
+    """The middleware of static files for test clients, which speak WSGI.
+
+    It is asynchronous only: around it each of the others would change threads twice for every request of a client.
+    """
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self._static = async_to_sync(ServeStaticMiddleware(sync_to_async(get_response)))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        asked = request.path_info.startswith(settings.STATIC_URL)
+        return self._static(request) if asked else self.get_response(request)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_when_asked() -> Iterator[None]:
+    """Let test clients share one list of static files, and pass by their middleware otherwise."""
     found: dict[str, Any] = {}
     look = ServeStaticMiddleware.add_files_from_finders
 
@@ -133,6 +163,8 @@ def _look_for_static_files_once() -> Iterator[None]:
             found.update(middleware.files)
         middleware.files = found
 
+    whole, own = "servestatic.middleware.ServeStaticMiddleware", f"{__name__}.{StaticWhenAsked.__name__}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ServeStaticMiddleware, "add_files_from_finders", add_files_from_finders)
+        patch.setattr(settings, "MIDDLEWARE", [own if each == whole else each for each in settings.MIDDLEWARE])
         yield

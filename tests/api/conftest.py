@@ -53,16 +53,6 @@ def _own_counters(settings: Any) -> None:
     cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def _cheap(settings: Any) -> None:
-    """Spare the tests what the API does not need: slow digests of passwords, and static files.
-
-    The middleware that serves those is asynchronous, and costs every synchronous request of a test a loop and two threads.
-    """
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.startswith("servestatic.")]
-
-
 @pytest.fixture
 def cast(db: None) -> Cast:
     return make_cast()

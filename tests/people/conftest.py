@@ -36,11 +36,6 @@ def _own_cache(settings: Any) -> None:
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": uuid4().hex}}
 
 
-@pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def cast(db: None) -> Cast:
     acme, elsewhere = make_organization("acme"), make_organization("elsewhere")

@@ -1,7 +1,9 @@
 """Signing in by an e-mail address: it is a name of one person or of nobody, whatever other organizations write of theirs."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.contrib.auth import hashers
@@ -214,13 +216,16 @@ def test_every_try_costs_the_work_of_one_password(cast: Cast, monkeypatch: pytes
     eve = make_person(cast.elsewhere, "eve", password=PASSWORD)
     User.objects.filter(pk=eve.pk).update(username="erin@acme.example")
     done: list[str] = []
-    encode = hashers.MD5PasswordHasher.encode
 
-    def counted(self: hashers.MD5PasswordHasher, password: str, salt: str) -> str:
-        done.append(password)
-        return encode(self, password, salt)
+    def counting(work: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(self: hashers.Argon2PasswordHasher, password: str, *rest: str) -> Any:
+            done.append(password)
+            return work(self, password, *rest)
 
-    monkeypatch.setattr(hashers.MD5PasswordHasher, "encode", counted)
+        return counted
+
+    for name in ("encode", "verify"):
+        monkeypatch.setattr(hashers.Argon2PasswordHasher, name, counting(getattr(hashers.Argon2PasswordHasher, name)))
     exhausted = ["erin"] * (limits.PASSWORD.account_here - 1)
     names = ["erin@acme.example", *exhausted, "erin@ACME.example", "both@acme.example", "gone", "without", "nobody@x.example"]
     for name in names:

@@ -51,15 +51,8 @@ def test_without_a_provider_there_is_no_saml(db: None) -> None:
 
 
 def test_with_one_it_describes_itself_and_refuses_what_did_not_begin_here(tmp_path: Path) -> None:
-    migrated = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"],
-        env={**os.environ, "AGENTIAM_DATA_DIR": str(tmp_path), "DATABASE_URL": ""},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert migrated.returncode == 0, migrated.stderr
+    done = run(tmp_path, PROVIDER, "migrate", "--verbosity", "0", "socialaccount")
+    assert done.returncode == 0, done.stderr
     loose = {**PROVIDER, "settings": {**PROVIDER["settings"], "advanced": {"reject_idp_initiated_sso": False, "strict": False}}}
     done = run(tmp_path, loose, "shell", "--no-imports", "-c", LOOK)
     assert done.returncode == 0, done.stderr
