@@ -16,7 +16,7 @@ from agentiam.client.tokens import AccessToken
 from agentiam.client.wire import Answer, Flow, Wire
 
 _TENANT: Final = re.compile(r"/o/[^/]+/?\Z")
-_OURS: Final = ("delegation", "on_behalf_of")
+_OURS: Final = ("delegation", "on_behalf_of", "explain")
 _MAX_LIST: Final = 10_000
 _log: Final = logging.getLogger(__name__)
 
@@ -68,12 +68,14 @@ def question(
 ) -> dict[str, Any]:
     """Write a question so that its subject is the token's: the person with the actor chain, or the agent with its delegators.
 
-    Raises ValueError if the context says who acts for whom: that is the token's to say.
+    Raises ValueError if the context says who acts for whom, which is the token's to say, or how long the answer is to be.
     """
     around = dict(context or {})
     taken = [name for name in _OURS if name in around]
     if taken:
-        raise ValueError(f"the token says what {', '.join(taken)} of the context would")
+        raise ValueError(f"{', '.join(taken)} of the context is this library's to say, by the token")
+    # The fields that a yes is about come with a long answer only.
+    around["explain"] = True
     kind, _, identifier = token.subject.partition("/")
     subject: dict[str, Any] = {"type": kind, "id": identifier}
     if kind == "user" and token.actors:
@@ -93,7 +95,7 @@ def question(
     }
     if resource_properties:
         found["resource"]["properties"] = dict(resource_properties)
-    return found | ({"context": around} if around else {})
+    return {**found, "context": around}
 
 
 def read_decision(answer: Answer) -> Decision:
@@ -161,12 +163,12 @@ class DecisionPoint:
     def ask(self, token: AccessToken, body: Mapping[str, Any], *, masks: bool) -> Decision:
         """Ask once. Never raises for want of an answer: that is a no which says so."""
         decision = self._wire.run(self._asked(token, body))
-        return _settled(decision, self._handlers.meet(decision.obligations, token, masks=masks))
+        return _settled(decision, self._handlers.meet(decision.obligations, token, masks=masks), masks=masks)
 
     async def aask(self, token: AccessToken, body: Mapping[str, Any], *, masks: bool) -> Decision:
         """Do the same in an event loop."""
         decision = await self._wire.arun(self._asked(token, body))
-        return _settled(decision, await self._handlers.ameet(decision.obligations, token, masks=masks))
+        return _settled(decision, await self._handlers.ameet(decision.obligations, token, masks=masks), masks=masks)
 
     def _asked(self, token: AccessToken, body: Mapping[str, Any]) -> Flow[Decision]:
         if self._own is None:
@@ -180,9 +182,14 @@ class DecisionPoint:
             return Decision(allowed=False, failure=str(error), unavailable=True)
 
 
-def _settled(decision: Decision, unmet: Sequence[str]) -> Decision:
-    """Make a yes a no if something that must be done with it cannot be."""
-    if not unmet or not decision.allowed:
+def _settled(decision: Decision, unmet: Sequence[str], *, masks: bool) -> Decision:
+    """Make a yes a no if something that must be done with it cannot be, or it does not say what to show and that is wanted."""
+    if not decision.allowed:
         return decision
-    failure = f"obligations that this application does not meet: {', '.join(unmet)}"
+    if unmet:
+        failure = f"obligations that this application does not meet: {', '.join(unmet)}"
+    elif masks and "fields" not in decision.context:
+        failure = "the answer does not say which fields may be shown"
+    else:
+        return decision
     return replace(decision, allowed=False, effect="deny", reason_user="Not allowed.", failure=failure)

@@ -87,5 +87,14 @@ def answer_json(result: Settled | Problem) -> dict[str, Any]:
     if isinstance(result, Problem):
         return {"decision": False, "context": {"error": {"status": result.status, "message": result.detail}}}
     if result.told is None:
-        return {"decision": result.decision.allows}
+        owed = _owed(result)
+        return {"decision": result.decision.allows} | ({"context": owed} if owed else {})
     return {"decision": result.decision.allows, "context": result.context(result.told)}
+
+
+def _owed(result: Settled) -> dict[str, Any]:
+    """Keep of a short answer's context what a yes does not hold without: which fields it is about, and what must be done."""
+    fields = result.said["fields"]
+    if not result.decision.allows or not (fields["masked"] or fields["denied"] or result.said["obligations"]):
+        return {}
+    return {name: result.said[name] for name in ("fields", "obligations")}

@@ -6,6 +6,14 @@ import httpx
 
 from tests.serving import Served
 
+OWED: dict[str, Any] = {
+    "fields": {"allowed": ["title"], "masked": ["email"], "denied": ["iban"]},
+    "obligations": [
+        {"id": "mask", "type": "custom", "properties": {"vendor": "agentiam", "action": "mask", "fields": ["email"]}}
+    ],
+}
+"""What a yes to reading a record does not hold without, however short the answer."""
+
 
 def question(
     action: str = "read",

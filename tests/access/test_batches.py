@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.access.asking import Asking, question
+from tests.access.asking import OWED, Asking, question
 
 
 def _batch(*resources: str, semantic: str | None = None, **more: Any) -> dict[str, Any]:
@@ -26,7 +26,8 @@ def _decisions(ask: Asking, body: dict[str, Any]) -> list[bool]:
 
 def test_items_are_answered_in_order_and_short(ask: Asking) -> None:
     answer = ask.raw(_batch("record-1", "record-2", "record-3"), "evaluations")
-    assert answer.json() == {"evaluations": [{"decision": True}, {"decision": False}, {"decision": True}]}
+    yes = {"decision": True, "context": OWED}
+    assert answer.json() == {"evaluations": [yes, {"decision": False}, yes]}
 
 
 def test_reasons_come_when_they_are_asked_for(ask: Asking) -> None:

@@ -4,17 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.access.asking import Asking, question
+from tests.access.asking import OWED, Asking, question
 from tests.serving import Served
 
 
 def test_a_request_without_fields_is_told_which_it_has(ask: Asking) -> None:
     effect, context = ask("read", "record-1")
     assert effect == "allow"
-    assert context["fields"] == {"allowed": ["title"], "masked": ["email"], "denied": ["iban"]}
-    assert context["obligations"] == [
-        {"id": "mask", "type": "custom", "properties": {"vendor": "agentiam", "action": "mask", "fields": ["email"]}}
-    ]
+    assert {name: context[name] for name in OWED} == OWED
     assert {rule["id"] for rule in context["rules"]} == {"reader", "mask-mail"}
 
 
@@ -200,8 +197,9 @@ def test_the_same_id_in_another_organization_is_somebody_else(product: Served) -
 
 
 def test_short_answers_are_given_to_whoever_asks_for_them(ask: Asking) -> None:
-    assert ask.raw(question(explain=False)).json() == {"decision": True}
-    assert ask.raw(question(), Prefer="return=minimal").json() == {"decision": True}
+    for short in (ask.raw(question(explain=False)), ask.raw(question(), Prefer="return=minimal")):
+        assert short.json() == {"decision": True, "context": OWED}
+    assert ask.raw(question(resource="record-2"), Prefer="return=minimal").json() == {"decision": False}
     assert "context" in ask.raw(question(explain=True), Prefer="return=minimal").json()
 
 

@@ -66,8 +66,9 @@ def test_the_subject_is_the_tokens(
         "subject": subject,
         "action": {"name": "refund"},
         "resource": {"type": "case", "id": "c1"},
+        "context": {"explain": True} | (context or {}),
         "_token": token.text,
-    } | ({"context": context} if context else {})
+    }
 
 
 def test_a_question_holds_what_the_application_knows(fake: FakeServer, make: Make) -> None:
@@ -76,8 +77,8 @@ def test_a_question_holds_what_the_application_knows(fake: FakeServer, make: Mak
     asked = fake.questions[-1]
     assert asked["action"] == {"name": "read", "properties": {"amount": 5, "fields": ["title"]}}
     assert asked["resource"]["properties"] == {"region": "EU"}
-    assert asked["context"] == {"task": {"id": "t"}}
-    for name in ("delegation", "on_behalf_of"):
+    assert asked["context"] == {"task": {"id": "t"}, "explain": True}
+    for name in ("delegation", "on_behalf_of", "explain"):
         with pytest.raises(ValueError, match=name):
             ask(make(), fake, context={name: []})
     with pytest.raises(ValueError, match="application"):
@@ -176,6 +177,15 @@ def test_everything_can_be_masked(fake: FakeServer, make: Make) -> None:
     everything = MASK | {"properties": MASK["properties"] | {"fields": ["*"]}}
     fake.answer = allow(fields={"allowed": [], "masked": [], "denied": []}, obligations=[everything])
     assert ask(make(), fake, masks=True).mask({"a": 1, "b": {"c": 2}}) == {"a": "***", "b": "***"}
+
+
+def test_a_yes_that_does_not_say_which_fields_may_be_shown_is_a_no_where_they_are_to_be_masked(
+    fake: FakeServer, make: Make
+) -> None:
+    fake.answer = {"decision": True}
+    decision = ask(make(), fake, masks=True)
+    assert (decision.allowed, decision.failure) == (False, "the answer does not say which fields may be shown")
+    assert ask(make(), fake).allowed
 
 
 def test_of_a_type_without_fields_all_is_shown(fake: FakeServer, make: Make) -> None:
