@@ -42,8 +42,8 @@ def redeem_code(asking: Asking, client: ProvenClient, jkt: str) -> tuple[Issued,
     fault = _code_fault(row, asking, jkt)
     found = _burn(row, asking) if fault else _once(row, asking, client, jkt, grant=CODE_GRANT)
     if found is None:
-        # The user whose browser carried the code has it too; without a secret, the verifier is what only the client has.
-        proven = not client.public or verifies(asking.parameters.get("code_verifier"), row.challenge)
+        # The user whose browser carried the code can bring it back; the verifier is what only the client has.
+        proven = verifies(asking.parameters.get("code_verifier"), row.challenge)
         raise _reused(row.authorization, Sign.CODE_REUSED, asking, client, proven=proven)
     if isinstance(found, bool):
         raise bad_grant(fault)

@@ -173,7 +173,16 @@ def test_a_code_that_comes_twice_is_a_sign_and_ends_the_authorization(world: Wor
 
 
 @pytest.mark.parametrize(("verifier", "proven"), [(VERIFIER, True), ("x" * 43, False)], ids=["with", "without"])
-def test_of_a_public_client_the_verifier_proves_who_repeats_a_code(
+def test_the_verifier_proves_who_repeats_a_code(
+    world: World, authorization: Authorization, verifier: str, *, proven: bool
+) -> None:
+    code = code_for(authorization)
+    assert [ask(world, "planner", redeem(code, text)).status for text in (VERIFIER, verifier)] == [200, 400]
+    assert signs() == [("planner", "code_reused", proven)]
+
+
+@pytest.mark.parametrize(("verifier", "proven"), [(VERIFIER, True), ("x" * 43, False)], ids=["with", "without"])
+def test_of_a_public_client_too_the_verifier_proves_who_repeats_a_code(
     world: World, authorization: Authorization, verifier: str, *, proven: bool
 ) -> None:
     OAuthClient.objects.create(organization=world.acme, agent=world.planner, public=True, redirect_uris=[BACK])
