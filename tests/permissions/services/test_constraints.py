@@ -46,13 +46,15 @@ from tests.permissions.factories import (
     make_trusted_issuer,
     spec,
 )
+from tests.permissions.services.conftest import make_cast
+from tests.remembered import Remembered
 
 PAST = NOW - timedelta(days=9)
 
 
-@pytest.fixture
-def world(cast):
+def make_world():
     """One row of everything."""
+    cast = make_cast()
     role = make_role(cast.acme, "role", spec())
     RoleInclusion.objects.create(role=role, included=make_role(cast.acme, "inner"))
     BlueprintRole.objects.create(role=role, blueprint=make_blueprint(cast.acme))
@@ -68,6 +70,14 @@ def world(cast):
     issue_application_key(application=cast.crm, label="main", by=SYSTEM, now=NOW)
     _tokens(cast)
     return cast
+
+
+_world = Remembered(make_world)
+
+
+@pytest.fixture
+def world(db):
+    return _world()
 
 
 def _tokens(cast):

@@ -69,14 +69,16 @@ from tests.permissions.factories import (
     make_trust,
     spec,
 )
+from tests.permissions.services.conftest import make_cast
+from tests.remembered import Remembered
 
 LATER = NOW + timedelta(hours=1)
 REASON = "The project is over."
 
 
-@pytest.fixture
-def world(cast):
+def make_world():
     """One of everything for the agent, for one that it spawned, and for what must stay."""
+    cast = make_cast()
     agent, planner = cast.agent, cast.planner
     cast.child = make_agent(parent=agent)
     role = make_role(cast.acme, "reader", spec())
@@ -105,6 +107,14 @@ def world(cast):
     give_access(thing=planner, right="view_agent", to=cast.carol, by=SYSTEM, now=NOW)
     assign_perm("permissions.view_role", agent.user, role)
     return cast
+
+
+_world = Remembered(make_world)
+
+
+@pytest.fixture
+def world(db):
+    return _world()
 
 
 def give_tokens(user, agent):
@@ -403,9 +413,9 @@ def test_a_partners_agent_that_works_is_not_touched_here(cast):
     assert Grant.objects.filter(ended_at__isnull=True).count() == 1
 
 
-@pytest.fixture
-def person(cast):
+def make_dora():
     """One of everything for dora."""
+    cast = make_cast()
     dora = make_person(cast.acme, "dora", console_roles=["auditor"], permissions=("view_team",))
     boss = make_person(cast.acme, "boss", console_roles=["security_administrator"])
     emea = make_team(cast.acme, "emea", parent=cast.sales, members=(dora, cast.carol))
@@ -437,7 +447,20 @@ def person(cast):
         session.save()
         if recorded:
             UserSession.objects.create(user=dora, session_key=session.session_key, ip="203.0.113.9", user_agent="Firefox")
-    return dora
+    return cast, dora
+
+
+_dora = Remembered(make_dora)
+
+
+@pytest.fixture
+def both(db):
+    return _dora()
+
+
+@pytest.fixture
+def person(both):
+    return both[1]
 
 
 def give_ways_in(person, uid="d-1"):
@@ -456,7 +479,8 @@ def give_ways_in(person, uid="d-1"):
 WAYS_IN = (Authenticator, SocialAccount, SocialToken, EmailAddress, UserSession)
 
 
-def test_nothing_of_a_person_is_left_and_others_keep_theirs(cast, person):
+def test_nothing_of_a_person_is_left_and_others_keep_theirs(both, person):
+    cast, _ = both
     make_grant(cast.acme, cast.carol)
     before = what_is_live(person, NOW)
     assert {kind: len(things) for kind, things in before.items()} == {
@@ -508,7 +532,8 @@ def test_nothing_of_a_person_is_left_and_others_keep_theirs(cast, person):
     assert data_of(last_event(cast.acme, "identity.unlinked")) == {"provider": "acme-sso", "subject": "d-1"}
 
 
-def test_no_way_in_outlives_a_person_and_the_proof_tells_none_of_their_secrets(cast, person):
+def test_no_way_in_outlives_a_person_and_the_proof_tells_none_of_their_secrets(both, person):
+    cast, _ = both
     give_ways_in(cast.carol, uid="c-1")
     keys = list(Session.objects.values_list("session_key", flat=True))
     hashed = User.objects.get(pk=person.pk).password
@@ -529,7 +554,8 @@ def test_no_way_in_outlives_a_person_and_the_proof_tells_none_of_their_secrets(c
     assert not [secret for secret in hidden for text in told if secret in text]
 
 
-def test_whoever_is_let_in_again_has_none_of_their_old_ways_in(cast, person):
+def test_whoever_is_let_in_again_has_none_of_their_old_ways_in(both, person):
+    cast, _ = both
     offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
     back = reactivate_person(person=person, by=cast.by, now=LATER)
     fresh = User.objects.get(pk=back.pk)
@@ -544,14 +570,16 @@ def test_whoever_is_let_in_again_has_none_of_their_old_ways_in(cast, person):
     assert {kind for kind, things in kept.items() if things} == {"accounts"}
 
 
-def test_a_temporary_password_is_no_riddle_after_the_last_day(cast, person):
+def test_a_temporary_password_is_no_riddle_after_the_last_day(both, person):
+    cast, _ = both
     User.objects.filter(pk=person.pk).update(password_is_temporary=True)
     gone, _ = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
     assert not gone.password_is_temporary
     assert not gone.history.latest("history_date").password_is_temporary
 
 
-def test_a_passkey_that_was_left_to_somebody_who_is_gone_can_still_be_ended_with_a_proof(cast, person):
+def test_a_passkey_that_was_left_to_somebody_who_is_gone_can_still_be_ended_with_a_proof(both, person):
+    cast, _ = both
     offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
     Authenticator.objects.create(user=person, type="webauthn", data={"name": "Left", "credential": {}})
     _, proof = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
@@ -559,7 +587,8 @@ def test_a_passkey_that_was_left_to_somebody_who_is_gone_can_still_be_ended_with
     assert not Authenticator.objects.exists()
 
 
-def test_whoever_is_only_deactivated_keeps_their_second_factors_and_no_record_of_a_session(cast, person):
+def test_whoever_is_only_deactivated_keeps_their_second_factors_and_no_record_of_a_session(both, person):
+    cast, _ = both
     deactivate_person(person=person, by=SYSTEM, now=NOW)
     assert Authenticator.objects.filter(user=person).count() == 3
     assert SocialAccount.objects.filter(user=person).exists()
@@ -569,7 +598,9 @@ def test_whoever_is_only_deactivated_keeps_their_second_factors_and_no_record_of
 
 
 @pytest.mark.parametrize(("kind", "rows"), [("sessions", Session), ("session_records", UserSession)])
-def test_if_a_session_or_its_record_were_left_nothing_would_have_happened(cast, person, monkeypatch, kind, rows):
+def test_if_a_session_or_its_record_were_left_nothing_would_have_happened(both, person, monkeypatch, kind, rows):
+    cast, _ = both
+
     def forgetful(person, *, now):
         other = UserSession if rows is Session else Session
         other.objects.all().delete()
@@ -582,7 +613,8 @@ def test_if_a_session_or_its_record_were_left_nothing_would_have_happened(cast, 
     assert not Attestation.objects.exists()
 
 
-def test_the_agents_of_a_person_who_left_stop_and_wait(cast, person):
+def test_the_agents_of_a_person_who_left_stop_and_wait(both, person):
+    cast, _ = both
     offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
     owned = Agent.objects.get(pk=cast.owned.pk)
     assert (owned.state, owned.ownerless) == (State.SUSPENDED, True)
@@ -590,7 +622,8 @@ def test_the_agents_of_a_person_who_left_stop_and_wait(cast, person):
 
 
 @pytest.mark.parametrize("kind", [*endings.PERSON_STEPS, "teams", "console_roles"])
-def test_if_something_of_a_person_were_left_nothing_would_have_happened(cast, person, monkeypatch, kind):
+def test_if_something_of_a_person_were_left_nothing_would_have_happened(both, person, monkeypatch, kind):
+    cast, _ = both
     if kind == "keys":
         deactivate_person(person=person, by=SYSTEM, now=NOW)
         from directory.models import PersonKey
@@ -608,7 +641,8 @@ def test_if_something_of_a_person_were_left_nothing_would_have_happened(cast, pe
     assert Grant.objects.filter(user=person, ended_at__isnull=True).exists()
 
 
-def test_a_person_who_was_deactivated_before_can_still_be_proved_and_once(cast, person):
+def test_a_person_who_was_deactivated_before_can_still_be_proved_and_once(both, person):
+    cast, _ = both
     deactivate_person(person=person, by=SYSTEM, now=NOW)
     _, proof = offboard_person(person=person, by=cast.by, reason=REASON, now=LATER)
     assert set(said(proof)["remaining"].values()) == {0}

@@ -35,6 +35,8 @@ from tests.permissions.factories import (
     make_role,
     make_trust,
 )
+from tests.permissions.services.conftest import make_cast
+from tests.remembered import Remembered
 
 MODELS = (
     Application,
@@ -51,9 +53,9 @@ MODELS = (
 )
 
 
-@pytest.fixture
-def world(cast):
+def make_world():
     """One of everything about bob's agent, another of everything that does not concern bob, and one of each elsewhere."""
+    cast = make_cast()
     cast.key = issue_application_key(application=cast.crm, label="main", by=SYSTEM, now=NOW)[0]
     cast.resource = make_resource(cast.record, "r1")
     cast.role = make_role(cast.acme, "reader")
@@ -84,6 +86,14 @@ def world(cast):
     make_consent(cast.mallory, cast.foreign_agent, record)
     make_delegation(cast.foreign_agent, other)
     return cast
+
+
+_world = Remembered(make_world)
+
+
+@pytest.fixture
+def world(db):
+    return _world()
 
 
 def seen(model, user):
