@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import transaction
 
-from directory.models import Scope, User
+from directory.models import Run, Scope, User
 from permissions.models import AccessToken
 from permissions.oauth.chains import MAX_ACTORS, Chain
 from permissions.oauth.clients import ProvenClient
@@ -18,7 +18,7 @@ from permissions.oauth.identity import user_of_statement
 from permissions.oauth.jag import ID_JAG_TYPE, issue_id_jag
 from permissions.oauth.own import may_act_of, run_of, wanted_of
 from permissions.oauth.parameters import Asking
-from permissions.oauth.scopes import Granted, granted, target_of
+from permissions.oauth.scopes import Granted, Target, granted, names_possible, names_types, only, target_of
 from permissions.oauth.tokens import ACCESS_TOKEN_TYPE, Issued, Terms, issue
 from permissions.oauth.truth import find_token, lineage, stands
 from permissions.services.authorizations import MAX_GENERATIONS
@@ -92,7 +92,10 @@ def _of_token(asking: Asking, client: ProvenClient, text: str, jkt: str) -> Term
         raise bad_grant("too many exchanges", f"A token comes from at most {MAX_GENERATIONS - 1} exchanges.")
     wanted = wanted_of(asking)
     resource = target_of(asking.issuer, asking.parameters.all("resource"), wanted)
-    run = run_of(asking, client, user=row.user) or (row.run if chain == before else None)
+    within = _within(asking, row)
+    if row.run is not None and chain != before:
+        within = _of_task(asking, row, row.run, resource, within)
+    run = _own_run(asking, client, row) if chain == before else run_of(asking, client, user=row.user)
     found = granted(
         asking.issuer,
         chain,
@@ -100,7 +103,7 @@ def _of_token(asking: Asking, client: ProvenClient, text: str, jkt: str) -> Term
         wanted,
         own_scopes=client.own_scopes,
         task_id="" if run is None else run.task_id,
-        within=_within(asking, row),
+        within=within,
         now=asking.now,
     )
     return Terms(
@@ -120,10 +123,30 @@ def _of_token(asking: Asking, client: ProvenClient, text: str, jkt: str) -> Term
 
 def _within(asking: Asking, row: AccessToken) -> Granted | None:
     """Say what limits the next token; one for agentiam itself that names no types is as wide as its chain."""
-    named = any(":" in scope for scope in row.scopes) or bool(row.details)
+    named = names_types(row.scopes, row.details)
     if row.audience == asking.issuer.own_resource and not named and Scope.DECIDE.value in row.scopes:
         return None
     return Granted(tuple(row.scopes), tuple(row.details))
+
+
+def _of_task(asking: Asking, row: AccessToken, run: Run, target: Target, within: Granted | None) -> Granted | None:
+    """Keep to what the task of whoever acted until now allows: it is no part of the chain, and is not left behind."""
+    if run.allows is None:
+        return within
+    if any(each.get("fields") is not None for each in run.allows):
+        raise bad_grant("the task limits fields, which a token cannot", "A token for this task is not passed on.")
+    names = names_possible(asking.issuer, target, Chain(row.subject, tuple(row.actors)), run.task_id, now=asking.now)
+    if within is None:
+        return Granted((*row.scopes, *names))
+    return only(within, names)
+
+
+def _own_run(asking: Asking, client: ProvenClient, row: AccessToken) -> Run | None:
+    """Find the task of the next token where the same agent acts on: the one before, which is not left behind."""
+    named = run_of(asking, client, user=row.user)
+    if row.run is not None and named not in (None, row.run):
+        raise bad_grant("the subject token is for another task")
+    return named or row.run
 
 
 def _of_user(asking: Asking, client: ProvenClient, text: str, jkt: str) -> Terms:
@@ -141,7 +164,7 @@ def _of_user(asking: Asking, client: ProvenClient, text: str, jkt: str) -> Terms
         task_id="" if run is None else run.task_id,
         now=asking.now,
     )
-    if not found.scopes and not found.details:
+    if not names_types(found.scopes, found.details):
         raise bad_grant("the user consented to nothing here")
     return Terms(
         client=client,

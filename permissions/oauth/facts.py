@@ -20,7 +20,7 @@ from permissions.models import AccessToken
 from permissions.oauth.chains import Chain
 from permissions.oauth.clients import client_id_of
 from permissions.oauth.issuers import organization_without_path
-from permissions.oauth.scopes import entitlements
+from permissions.oauth.scopes import entitlements, names_types
 from permissions.oauth.signed import BadSignature, read_statement, text_claim
 from permissions.oauth.tokens import TYPE
 from permissions.oauth.truth import find_token, lineage
@@ -122,8 +122,7 @@ def token_facts(text: str, organization: Organization, world: World | None, *, n
 
 def _within(row: AccessToken, world: World) -> tuple[Entitlement, ...] | None:
     """Say what limits a decision: whatever types the token names, which at agentiam itself it need not."""
-    names_types = bool(row.details) or any(":" in scope for scope in row.scopes)
-    if row.audience == settings.BASE_URL and not names_types:
+    if row.audience == settings.BASE_URL and not names_types(row.scopes, row.details):
         return None
     return entitlements(row.scopes, row.details, world, str(row.pk))
 

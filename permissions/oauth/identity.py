@@ -25,6 +25,10 @@ def user_of_statement(asking: Asking, text: str, client: ProvenClient) -> User:
         raise bad_grant(f"the user's token: {error}") from None
     if "act" in claims:
         raise bad_grant("somebody acts for the user already, whom we do not know")
+    # Only whom the issuer made the token out to uses it, and nobody who got hold of it (OpenID Connect Core, section 3.1.3.7).
+    for name in ("azp", "client_id"):
+        if name in claims and claims[name] not in (client.ref, client.client_id):
+            raise bad_grant(f"{name} names another client")
     may_act = claims.get("may_act")
     if may_act is not None and not (isinstance(may_act, dict) and may_act.get("sub") in (client.ref, client.client_id)):
         raise bad_grant("may_act names somebody else")

@@ -169,10 +169,44 @@ def granted(
     details = [each for each in wanted.details or () if _stands(each, target, possible, within)]
     if wanted.details is None and wanted.scopes is None and within is not None:
         details = [each for each in within.details if _stands(each, target, possible, None)]
+    if Scope.DECIDE in scopes and not names_types(scopes, details):
+        # A token for agentiam itself that names no type is as wide as its chain: more than was asked for, or had before.
+        more = Granted() if within is None else _narrowing(target, possible, within)
+        scopes, details = [*scopes, *more.scopes], [*details, *more.details]
+        limited = within is not None or names_types(wanted.scopes or (), wanted.details or ())
+        if limited and not names_types(scopes, details):
+            scopes.remove(Scope.DECIDE)
     asked = wanted.scopes is not None or wanted.details is not None or within is not None
     if asked and not scopes and not details:
         raise OAuthError(INVALID_SCOPE, "Of what was asked for, nothing can be granted.", cause="nothing of the scope is left")
     return Granted(tuple(scopes), tuple(details))
+
+
+def names_types(scopes: Iterable[str], details: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether a token is limited to types that it names; one that is not is as wide as its chain."""
+    return bool(list(details)) or any(":" in scope for scope in scopes)
+
+
+def _narrowing(target: Target, possible: Sequence[Pair], within: Granted) -> Granted:
+    """Give what the token before named of types, as far as it is possible here."""
+    names = {f"{name}:{action}" for name, action in possible}
+    details = [each for each in within.details if _stands(each, target, possible, None)]
+    return Granted(tuple(each for each in within.scopes if each in names), tuple(details))
+
+
+def names_possible(issuer: Issuer, target: Target, chain: Chain, task_id: str, *, now: datetime) -> list[str]:
+    """List as scopes what a chain could be allowed at a target on a task."""
+    return [f"{name}:{action}" for name, action in _possible(issuer, target, question_about(chain, task_id, now))]
+
+
+def only(within: Granted, names: Sequence[str]) -> Granted:
+    """Keep of what a token is for what is among some scopes."""
+    details = []
+    for each in within.details:
+        possible = [name.rpartition(":")[2] for name in names if name.rpartition(":")[0] == each["resource_type"]]
+        if actions := [action for action in each.get("actions", possible) if action in possible]:
+            details.append({**each, "actions": actions})
+    return Granted(tuple(each for each in within.scopes if ":" not in each or each in names), tuple(details))
 
 
 def _scopes(
@@ -202,7 +236,7 @@ def _of_details(granted_before: Granted, possible: Sequence[Pair]) -> set[str]:
         for each in granted_before.details
         if each["resource_type"] == name
         and action in each.get("actions", [action])
-        and not {"identifier", "datatypes"} & set(each)
+        and not {"identifier", "datatypes", "locations"} & set(each)
     }
 
 
@@ -224,6 +258,7 @@ def _held(detail: Detail, action: str, within: Granted) -> bool:
         each["resource_type"] == detail["resource_type"]
         and action in each.get("actions", [action])
         and each.get("identifier", detail.get("identifier")) == detail.get("identifier")
+        and ("locations" not in each or ("locations" in detail and set(detail["locations"]) <= set(each["locations"])))
         and ("datatypes" not in each or set(detail.get("datatypes", DataClass.values)) <= set(each["datatypes"]))
         for each in within.details
     )

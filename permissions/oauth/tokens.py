@@ -19,11 +19,12 @@ from permissions import events
 from permissions.models import AccessToken, Application, Authorization
 from permissions.oauth.chains import Chain
 from permissions.oauth.clients import ProvenClient
-from permissions.oauth.errors import bad_grant
+from permissions.oauth.errors import INVALID_DETAILS, OAuthError, bad_grant
 from permissions.oauth.keys import LONGEST_TOKEN, signing_key
 from permissions.oauth.parameters import Asking
 from permissions.oauth.scopes import Granted
 from permissions.oauth.scopes import Target as Resource
+from permissions.oauth.signed import MAX_BYTES
 
 TYPE: Final = "at+jwt"
 OWN_SECONDS: Final = 300
@@ -86,6 +87,8 @@ def issue(asking: Asking, terms: Terms) -> Issued:
         row.kid = key.kid
         header = {"alg": algorithm, "typ": TYPE, "kid": key.kid}
         text = jws.serialize_compact(header, _encoded(claims_of(row, terms.client.client_id)), private, algorithms=[algorithm])
+        if len(text) > MAX_BYTES:
+            raise OAuthError(INVALID_DETAILS, "This is too much for one token; ask for less.", cause="too long a token")
     row.save()
     record_all([_event(asking, terms, row)])
     return Issued(row, text)

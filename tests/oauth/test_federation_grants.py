@@ -122,6 +122,30 @@ def for_ada(world: World, text: str, **data: Any) -> Any:
     return ask(world, "planner", given | data)
 
 
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"azp": "planner"}, 200),
+        ({"azp": "agent/planner", "client_id": "planner"}, 200),
+        ({"azp": "worker"}, 400),
+        ({"client_id": "worker"}, 400),
+        ({"azp": ["planner"]}, 400),
+        ({"azp": "planner", "client_id": ""}, 400),
+    ],
+    ids=str,
+)
+def test_an_id_token_that_names_a_client_is_good_for_it_alone(world: World, claims: dict[str, Any], status: int) -> None:
+    trust(world, IDP, "people")
+    assert for_ada(world, said(IDP, sub="ada", **claims)).status == status
+
+
+def test_who_consented_to_nothing_lets_an_agent_do_nothing_at_agentiam_either(world: World) -> None:
+    trust(world, IDP, "people")
+    end_consent(consent=Consent.objects.get(), by=world.ada.as_actor(), now=timezone.now())
+    answer = for_ada(world, said(IDP, sub="ada"), resource=BASE, scope="decide read write")
+    assert answer.body["error"] in {"invalid_grant", "invalid_scope"}
+
+
 def test_an_id_token_lets_a_consented_agent_act_for_its_user(world: World) -> None:
     trust(world, IDP, "people")
     answer = for_ada(world, said(IDP, sub="ada"))
