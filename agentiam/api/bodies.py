@@ -6,6 +6,8 @@ from typing import Any, Final
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
+from agentiam.kit.texts import is_storable
+
 DEEPEST: Final = 40
 
 
@@ -22,15 +24,10 @@ class StrictJSON(JSONParser):
         return value
 
 
-def storable(text: str) -> bool:
-    """Tell whether a text can be stored: no U+0000, and no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _check(value: Any, depth: int) -> None:
     if depth > DEEPEST:
         raise ParseError("The body is nested too deeply.")
-    if isinstance(value, str) and not storable(value):
+    if isinstance(value, str) and not is_storable(value):
         raise ParseError("A text in the body holds a character that cannot be stored (U+0000, or half of a surrogate pair).")
     if isinstance(value, dict):
         for name, item in value.items():

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 
 from agentiam.kit.actors import Actor
 from agentiam.requests import client_address, request_id
-from directory.models import User
+from directory.models import Credential, User
+from permissions.models import AccessToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Proof:
     token: str = ""
     """The id of the token, and ``client`` whose it is."""
     client: str = ""
+
+
+def credential_of(proof: Proof) -> Credential | None:
+    """Find the agent's credential that a call rests on, also by way of a token; None for people and applications."""
+    if not proof.token:
+        return Credential.objects.filter(public_id=proof.key).exclude(public_id="").first()
+    row = AccessToken.objects.filter(pk=proof.token).select_related("credential").first()
+    return None if row is None else row.credential
 
 
 Caller: TypeAlias = User | ApplicationCaller

@@ -13,8 +13,8 @@ from django_filters.filterset import FilterSet
 from django_filters.rest_framework.backends import DjangoFilterBackend
 from rest_framework.filters import BaseFilterBackend
 
-from agentiam.api.bodies import storable
 from agentiam.api.problems import invalid
+from agentiam.kit.texts import is_storable
 
 
 def in_utc(instant: datetime) -> datetime:
@@ -92,7 +92,7 @@ class TextSearch(BaseFilterBackend):
         text = request.query_params.get("q", "")
         if not text or not columns:
             return queryset
-        if len(text) > 200 or not storable(text):
+        if len(text) > 200 or not is_storable(text):
             raise invalid({"q": ["At most 200 characters, none of them U+0000."]})
         for word in text.split()[:10]:
             anywhere = Q()

@@ -16,9 +16,9 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 
-from agentiam.api.bodies import storable
 from agentiam.api.filters import in_utc
 from agentiam.api.problems import invalid
+from agentiam.kit.texts import is_storable
 
 DEFAULT_LIMIT: Final = 50
 MOST: Final = 500
@@ -131,7 +131,7 @@ def _opened(cursor: str, order: str, queryset: QuerySet[Any]) -> tuple[Any, Any]
 
 def _key(value: Any, queryset: QuerySet[Any]) -> Any:
     """Read a row's key, which is a UUID or a text; raises ValueError or ValidationError for what it could not be."""
-    if not isinstance(value, str) or not storable(value):
+    if not isinstance(value, str) or not is_storable(value):
         raise ValueError("key")
     return queryset.model._meta.pk.to_python(value)  # noqa: SLF001  (Django's documented name)
 
@@ -142,6 +142,6 @@ def _value(value: Any, column: str, queryset: QuerySet[Any]) -> Any:
         return None
     field = queryset.model._meta.get_field(column)  # noqa: SLF001  (Django's documented name)
     read = parse_datetime(value) if field.get_internal_type() == "DateTimeField" else field.to_python(value)
-    if read is None or (isinstance(read, str) and not storable(read)):
+    if read is None or (isinstance(read, str) and not is_storable(read)):
         raise ValueError(column)
     return in_utc(read) if isinstance(read, datetime) else read

@@ -104,6 +104,15 @@ class Credential(CredentialRecord):
     requires_dpop = models.BooleanField(
         default=False, help_text="Gets only tokens that are bound to a key of the holder's (RFC 9449)."
     )
+    rests_on = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        related_name="resting",
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Of a spawned agent's: what its parent showed to give it, with which it ends.",
+    )
     audience = models.CharField(
         max_length=500, blank=True, help_text="What a federated identity's tokens are made out to; empty for our issuer."
     )

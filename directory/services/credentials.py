@@ -215,15 +215,24 @@ def rotate_api_key(
 
 
 def revoke_credential(*, credential: Credential, by: Actor, reason: str = "", now: datetime) -> Credential:
-    """End a credential now, for good; raises IllegalTransition when it has been revoked already."""
+    """End a credential now, for good, with those of spawned agents that rest on it.
+
+    Raises IllegalTransition when it has been revoked already.
+    """
     with transaction.atomic():
         current = _lock_credential(credential, by=by)
         if current.revoked_at is not None:
             raise IllegalTransition("The credential has been revoked already.")
-        current.revoked_at = now
-        save_version(current, by=by, reason=reason, now=now, fields=["revoked_at"])
-        revoked = _report(events.CREDENTIAL_REVOKED, current, by=by, reason=reason, now=now, data={})
-        conclude([revoked], touched=_refs(current))
+        happened, touched, waiting = [], set(), [current]
+        while waiting:
+            each = waiting.pop(0)
+            each.revoked_at = now
+            save_version(each, by=by, reason=reason, now=now, fields=["revoked_at"])
+            happened.append(_report(events.CREDENTIAL_REVOKED, each, by=by, reason=reason, now=now, data={}))
+            touched |= set(_refs(each))
+            resting = Credential.objects.filter(rests_on=each, revoked_at__isnull=True)
+            waiting += resting.select_related("agent", "organization").order_by("pk")
+        conclude(happened, touched=touched)
     return current
 
 

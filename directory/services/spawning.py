@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import Conflict, NotAllowed
+from agentiam.kit.errors import Conflict, Invalid, NotAllowed
 from directory import events
 from directory.lifecycle import State
 from directory.models import Agent, Blueprint
@@ -22,6 +22,12 @@ from directory.services.transitions import lock_agent, require_effectively_activ
 
 class SpawningNotAllowed(NotAllowed):
     """The agent has no blueprint that lets it spawn, or another agent asks."""
+
+
+class AddressAsId(Invalid):
+    """A client that describes itself has its address as its id, and nobody makes one up by spawning."""
+
+    field = "external_id"
 
 
 class SpawnLimitReached(Conflict):
@@ -43,8 +49,10 @@ def spawn_agent(
     """Make a child of an agent, active at once: its blueprint's sign-offs were given for the root.
 
     The child has its parent's owner, sponsor, team, blueprint, environment and risk, and ends with the parent at the latest.
-    Raises AgentNotActive, SpawningNotAllowed, SpawnLimitReached, AgentKnown, AgentIsOver and BadDeclaration.
+    Raises AgentNotActive, SpawningNotAllowed, SpawnLimitReached, AgentKnown, AgentIsOver, BadDeclaration, and AddressAsId.
     """
+    if "://" in external_id:
+        raise AddressAsId(f"{external_id} is an address, by which clients of elsewhere are known.", remedy="Choose a plain id.")
     declared = check_capabilities(capabilities)
     require_future(expires_at, now=now)
     with transaction.atomic():

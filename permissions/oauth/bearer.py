@@ -97,7 +97,9 @@ def _believed(asking: Asking, client: ProvenClient, jkt: str) -> tuple[TrustedIs
 
 def _resources(asking: Asking, claims: Mapping[str, Any]) -> Sequence[str]:
     asked, said = asking.parameters.all("resource"), claims.get("resource")
-    listed = [said] if isinstance(said, str) else said or []
+    listed = [said] if isinstance(said, str) else [] if said is None else said
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise bad_grant("the assertion's resource is no text")
     if asked and listed and not set(asked) <= set(listed):
         raise OAuthError(INVALID_TARGET, "The assertion is for another resource.", cause="another resource than asserted")
     return asked or listed

@@ -119,7 +119,7 @@ def _discovered(organization: Organization, url: str, said: Description, *, by: 
     except NotCounted:
         counted = False
     if not people or not counted:
-        raise NotRegistered(f"{said.name} is not registered here.", remedy="Ask your organization's security administrators.")
+        raise _not_registered(said)
     try:
         with transaction.atomic():
             agent = record_discovery(
@@ -135,7 +135,14 @@ def _discovered(organization: Organization, url: str, said: Description, *, by: 
             return _set(agent, url, said, by=by, now=now)
     except AgentKnown:
         known = Agent.objects.get(organization=organization, external_id=url)
+        if known.state != State.DISCOVERED:
+            # People made it under this name: whether its description counts is for them to say.
+            raise _not_registered(said) from None
         return _set(known, url, said, by=by, now=now)
+
+
+def _not_registered(said: Description) -> NotRegistered:
+    return NotRegistered(f"{said.name} is not registered here.", remedy="Ask your organization's security administrators.")
 
 
 def _set(agent: Agent, url: str, said: Description, *, by: Actor, now: datetime) -> OAuthClient:

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Refusal
+from agentiam.kit.texts import is_storable
 from directory.models import Agent, CredentialRecord, OnboardingToken
 from directory.services.agents import AgentKnown, AgentProfile
 from directory.services.onboarding import FirstCredential, Onboarded
@@ -75,6 +76,7 @@ def _metadata(body: bytes) -> dict[str, Any]:
     """Read client metadata (section 2); what is not known is ignored, what is known must be as it must be."""
     try:
         sent = json.loads(body) if len(body) <= MAX_BYTES else None
+        sent = sent if is_storable(sent) else None
     except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):

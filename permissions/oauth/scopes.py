@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from agentiam.kit.texts import is_storable
 from directory.models import Agent, Organization, Scope
 from permissions.engine.effective import access
 from permissions.engine.types import Entitlement, Question, Rule, World
@@ -89,7 +90,7 @@ def read_details(text: str) -> tuple[Detail, ...] | None:
         value = json.loads(text) if len(text) <= MAX_DETAILS_BYTES else None
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, list) or not 0 < len(value) <= MAX_DETAILS:
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_DETAILS or not is_storable(value):
         raise _bad_details(f"authorization_details is a list of 1 to {MAX_DETAILS} objects.")
     return tuple(_detail(each) for each in value)
 
@@ -100,8 +101,8 @@ def _detail(value: Any) -> Detail:
     if not set(value) <= _DETAIL or not isinstance(value.get("resource_type"), str):
         raise _bad_details(f"Each names resource_type, and may name {', '.join(sorted(_DETAIL - {'type', 'resource_type'}))}.")
     for name in ("actions", "datatypes", "locations"):
-        listed = value.get(name)
-        if listed is not None and not (isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed)):
+        listed = value.get(name, [""])
+        if not (isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed)):
             raise _bad_details(f"{name} is a list of texts.")
     if not isinstance(value.get("identifier", ""), str) or not set(value.get("datatypes", ())) <= set(DataClass.values):
         raise _bad_details("identifier is a text; datatypes are classes of data.")

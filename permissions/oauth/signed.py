@@ -16,6 +16,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry
 
+from agentiam.kit.texts import is_storable
+
 MAX_BYTES: Final = 8_192
 SKEW_SECONDS: Final = 60
 _PLAIN: Final = frozenset({"alg", "kid", "typ"})
@@ -76,8 +78,8 @@ def read_statement(text: str, *, types: Collection[str], headers: Collection[str
 
 
 def _is_name(value: Any) -> bool:
-    """Tell whether a value can be looked up: PostgreSQL refuses to be asked for NUL."""
-    return isinstance(value, str) and len(value) <= 500 and "\0" not in value
+    """Tell whether a value can be looked up."""
+    return isinstance(value, str) and len(value) <= 500
 
 
 def check_times(claims: Mapping[str, Any], *, now: datetime, most_seconds: int) -> int:
@@ -109,7 +111,7 @@ def audiences(claims: Mapping[str, Any]) -> frozenset[str]:
 def text_claim(claims: Mapping[str, Any], name: str, *, most: int = 500) -> str:
     """Read a claim that must be a text; raises BadSignature."""
     value = claims.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= most or "\0" in value:
+    if not isinstance(value, str) or not 0 < len(value) <= most:
         raise BadSignature(f"{name} is missing, or no text")
     return value
 
@@ -131,8 +133,8 @@ def _object(part: str) -> dict[str, Any]:
         value = json.loads(content, object_pairs_hook=_once)
     except (binascii.Error, ValueError, RecursionError):
         raise BadSignature("not base64url of JSON") from None
-    if not isinstance(value, dict):
-        raise BadSignature("not an object")
+    if not isinstance(value, dict) or not is_storable(value):
+        raise BadSignature("not an object of texts that can be looked up")
     return value
 
 

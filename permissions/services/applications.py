@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
@@ -136,9 +137,16 @@ def _set_state(
 
 
 def _require_own_audience(application: Application) -> None:
-    """Refuse what another live application has; raises AudienceTaken."""
+    """Refuse what another live application has, and what is agentiam's own or an agent's; raises AudienceTaken."""
     if not application.audience or application.state != Application.State.ACTIVE:
         return
+    ours = settings.BASE_URL.lower()
+    named = application.audience.lower()
+    if named == ours or named.startswith((f"{ours}/", f"{ours}?", f"{ours}#", "spiffe:")):
+        raise AudienceTaken(
+            f"{application.audience} is agentiam's own, or an agent's: whoever has it learns of tokens and ends them.",
+            remedy="Name the address of the application itself.",
+        )
     alike = Application.objects.active().filter(organization=application.organization_id, audience=application.audience)
     other = alike.exclude(pk=application.pk).first()
     if other is not None:

@@ -14,7 +14,7 @@ from directory.services.transitions import lock_agent
 from directory.services.versions import save_version
 from permissions import events
 from permissions.models import OAuthClient
-from permissions.services.oauth_clients import check_redirect_uris
+from permissions.services.oauth_clients import NotAClient, check_redirect_uris
 
 
 def follow_description(
@@ -27,11 +27,13 @@ def follow_description(
     reason: str = "",
     now: datetime,
 ) -> OAuthClient:
-    """Note what a client says of itself; raises BadRedirectUri."""
+    """Note what a client says of itself; raises BadRedirectUri, and NotAClient for one that others here have said it of."""
     checked = check_redirect_uris(redirect_uris)
     with transaction.atomic():
         current = lock_agent(agent, by=by)
         row = OAuthClient.objects.select_for_update(of=("self",)).filter(agent=current).first()
+        if row is not None and row.source != OAuthClient.Source.DOCUMENT:
+            raise NotAClient(f"{current} is a client by somebody's word here, and not by its description's.")
         event = events.OAUTH_CLIENT_REGISTERED if row is None else events.OAUTH_CLIENT_UPDATED
         row = row or OAuthClient(organization=current.organization, agent=current)
         row.redirect_uris, row.public = checked, public

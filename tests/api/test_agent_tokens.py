@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -183,7 +184,9 @@ def test_an_agent_gives_its_child_one_credential_that_ends_with_the_child(agent:
     made = parent.post(f"agents/{agent.pk}/child-credential", body)
     assert made.status_code == 201, made.content
     row = Credential.objects.get(agent=child["id"])
-    assert (row.kind, row.scopes, row.expires_at) == ("client_secret", ["decide"], Agent.objects.get(pk=child["id"]).expires_at)
+    shown = row.rests_on
+    assert (row.kind, row.scopes, shown.agent) == ("client_secret", ["decide"], agent)
+    assert row.expires_at == min(shown.expires_at, Agent.objects.get(pk=child["id"]).expires_at)
     claims = post(
         "token", {"grant_type": "client_credentials", "resource": BASE}, authorization=basic("child", made.json()["secret"])
     ).claims
@@ -206,6 +209,36 @@ def test_a_childs_credential_is_for_no_more_than_what_its_parent_calls_with(agen
     body = {"child": spawned(parent, agent)["id"], "label": "first", "scopes": ["decide", "read"]}
     made = parent.post(f"agents/{agent.pk}/child-credential", body)
     assert (made.status_code, made.json()["fact"]) == (403, "BeyondTheParent")
+
+
+def test_a_childs_credential_is_bound_as_its_parents_is_and_ends_with_it(
+    agent: Agent, parent: Caller, secret: tuple[Credential, str]
+) -> None:
+    ends = timezone.now() + timedelta(seconds=300)
+    narrow = {"allowed_networks": ["127.0.0.0/8"], "requires_dpop": True, "scopes": ["write"], "expires_at": ends}
+    Credential.objects.filter(pk=secret[0].pk).update(**narrow)
+    child = spawned(parent, agent)
+    path, body = f"agents/{agent.pk}/child-credential", {"child": child["id"], "label": "first"}
+    assert parent.post(path, body).json()["fact"] == "BeyondTheParent"
+    assert parent.post(path, body | {"scopes": ["write"]}).status_code == 201
+    row = Credential.objects.get(agent=child["id"])
+    assert (row.rests_on, row.allowed_networks, row.requires_dpop, row.expires_at) == (secret[0], ["127.0.0.0/8"], True, ends)
+
+
+def test_whoever_revokes_the_parents_credential_revokes_those_that_rest_on_it(
+    agent: Agent, parent: Caller, secret: tuple[Credential, str]
+) -> None:
+    child = spawned(parent, agent)
+    made = parent.post(f"agents/{agent.pk}/child-credential", {"child": child["id"], "label": "first", "scopes": ["write"]})
+    below = bearer(token_for("child", made.json()["secret"], scope="write"))
+    grandchild = below.post(f"agents/{child['id']}/spawn", {"external_id": "grandchild", "name": "G", "purpose": "Helps."})
+    lowest = {"child": grandchild.json()["id"], "label": "first", "scopes": ["write"]}
+    last = below.post(f"agents/{child['id']}/child-credential", lowest).json()["secret"]
+    token = token_for("grandchild", last, scope="write")
+    revoke_credential(credential=secret[0], by=SYSTEM, now=timezone.now())
+    assert not Credential.objects.filter(agent__in=[child["id"], grandchild.json()["id"]], revoked_at__isnull=True).exists()
+    assert Event.objects.filter(type="credential.revoked").count() == 3
+    assert bearer(token).get("agents").status_code == 401
 
 
 def test_an_agent_gives_credentials_to_live_children_of_its_own_only(

@@ -186,7 +186,7 @@ SCENARIOS = {
         "agent.spawned",
     ),
     "give_child_credential": (
-        lambda cast: {"child": make_agent(parent=cast.agent), "label": "first", "held": ()},
+        lambda cast: {"child": make_agent(parent=cast.agent), "label": "first", "shown": key(cast), "held": ()},
         "credential.issued",
     ),
     "start_run": (lambda cast: {"agent": cast.agent, "task_id": "T-1"}, "run.started"),

@@ -12,7 +12,7 @@ from directory.services.declarations import BadDeclaration
 from directory.services.offboarding import retire_agent
 from directory.services.organizations import suspend_organization
 from directory.services.runs import start_run
-from directory.services.spawning import SpawningNotAllowed, SpawnLimitReached, spawn_agent
+from directory.services.spawning import AddressAsId, SpawningNotAllowed, SpawnLimitReached, spawn_agent
 from directory.services.suspension import resume_agent, suspend_agent
 from directory.services.transitions import AgentIsOver, AgentNotActive
 from tests.directory.recorded import data_of, events_of, last_event, last_touched
@@ -172,3 +172,10 @@ def test_ancestors_and_descendants_are_found_at_any_depth(root):
     start = Agent.objects.filter(pk=grandchild.pk)
     assert set(start.and_around()) == {root, child, grandchild}
     assert set(Agent.objects.filter(pk=root.pk).and_below()) == {root, child, grandchild}
+
+
+@pytest.mark.parametrize("address", ["https://app.example/client.json", "HTTPS://app.example/x", "app://x"])
+def test_nobody_makes_up_a_client_of_elsewhere_by_spawning(root, address):
+    with pytest.raises(AddressAsId):
+        spawn_agent(parent=root, external_id=address, name="Helper", purpose="Helps.", by=root.user.as_actor(), now=NOW)
+    assert not Agent.objects.filter(external_id=address).exists()

@@ -13,7 +13,8 @@ from directory.services.onboarding import activate_agent
 from permissions.models import OAuthClient
 from permissions.oauth import documents
 from permissions.oauth.documents import BadDocument, NotRegistered, client_of_document, is_document_url
-from tests.factories import SYSTEM, make_organization, make_person
+from permissions.services.oauth_clients import NotAClient, set_oauth_client
+from tests.factories import SYSTEM, make_agent, make_organization, make_person
 from tests.oauth.asking import PATH, VERIFIER, address, browser_of, form_of, redirect_of
 from tests.oauth.worlds import World, post
 from tests.permissions.factories import make_grant
@@ -55,6 +56,25 @@ def test_an_unknown_client_is_noted_once_and_can_do_nothing(world: World, served
     assert (agent.state, agent.name, agent.owner) == ("discovered", "Night clerk", sam)
     assert not agent.user.is_active
     assert Event.objects.filter(type="agent.discovered").count() == 1
+
+
+def test_a_description_makes_no_client_of_an_agent_that_people_made(world: World, served, sam) -> None:
+    make_agent(world.acme, URL)
+    with pytest.raises(NotRegistered):
+        asked(world)
+    assert not OAuthClient.objects.exists()
+
+
+def test_a_description_changes_nothing_of_a_client_that_somebody_here_set(world: World, served, sam) -> None:
+    with pytest.raises(NotRegistered):
+        asked(world)
+    agent, now = Agent.objects.get(external_id=URL), timezone.now()
+    OAuthClient.objects.all().delete()
+    set_oauth_client(agent=agent, redirect_uris=["https://good.example/back"], by=SYSTEM, now=now)
+    with pytest.raises(NotAClient):
+        asked(world)
+    row = OAuthClient.objects.get()
+    assert (row.redirect_uris, row.public, row.source) == (["https://good.example/back"], False, "administrator")
 
 
 def test_a_registered_one_is_known_by_its_address_and_follows_its_description(world: World, served, sam) -> None:

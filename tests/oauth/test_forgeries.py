@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from django.test import Client
 from django.utils import timezone
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
@@ -496,3 +497,48 @@ def test_what_is_signed_by_hand_is_taken_when_nothing_is_wrong(world: World) -> 
 
 def test_there_are_at_least_sixty_of_them() -> None:
     assert len(ASSERTIONS) + len(PROOFS) + len(TOKENS) + len(KEPT_CLAIMS) + len(SECRETS) + len(FORMS) >= 100
+
+
+# --- texts that no database stores --------------------------------------------------------------------------------------------
+
+HALF = "\ud800"
+
+
+def part(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("broken", [HALF, "\0"], ids=["half", "nul"])
+@pytest.mark.parametrize("name", ["kid", "iss", "sub", "jti"])
+def test_a_text_that_cannot_be_looked_up_is_a_forgery_like_any_other(world: World, name: str, broken: str) -> None:
+    header: dict[str, Any] = {"alg": "ES256", "typ": "JWT", "kid": "k"}
+    now = int(time.time())
+    claims: dict[str, Any] = {"iss": "planner", "sub": "planner", "aud": ISSUER, "jti": "j", "exp": now + 60, "iat": now}
+    (header if name == "kid" else claims)[name] = broken
+    text = f"{part(header)}.{part(claims)}.eA"
+    answer = with_assertion("planner", text)
+    assert (answer.status, answer.body["error"]) == (401, "invalid_client")
+    bearer = f"{part(header | {'typ': 'at+jwt'})}.{part(claims | ({'iss': f'{BASE}/o/{broken}'} if name == 'iss' else {}))}.eA"
+    assert Client().get("/api/v1/agents", headers={"Authorization": f"Bearer {bearer}"}).status_code == 401
+    assert introspected(world, bearer) == {"active": False}
+
+
+DETAIL: dict[str, Any] = {"type": "entitlement", "resource_type": "record", "actions": ["read"]}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"datatypes": None},
+        {"actions": None},
+        {"locations": None},
+        {"identifier": None},
+        {"identifier": HALF},
+        {"identifier": "\0"},
+        {"actions": [HALF]},
+    ],
+    ids=str,
+)
+def test_a_detail_that_says_nothing_is_malformed(world: World, more: dict[str, Any]) -> None:
+    answer = own_token(world, authorization_details=json.dumps([DETAIL | more]))
+    assert (answer.status, answer.body["error"]) == (400, "invalid_authorization_details")

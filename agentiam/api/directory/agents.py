@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from agentiam.api.bulk import BulkTold, each_by_itself
-from agentiam.api.callers import Proof
+from agentiam.api.callers import Proof, credential_of
 from agentiam.api.directory.agent_bodies import (
     STATES,
     AgentChanged,
@@ -178,8 +178,9 @@ class AgentViewSet(Discovery, SharedRights, VersionedViewSet):
         """Give a child of the agent that calls its one credential, which ends with the child; the secret is shown once."""
         why = self.why(given)
         child = one_of(Agent.objects.visible_to(self.request.user).filter(parent=agent), given.pop("child"), "child")
-        held = self.request.auth.scopes if isinstance(self.request.auth, Proof) else frozenset()
-        credential, token = give_child_credential(child=child, held=held, **given, **why)
+        proof = self.request.auth
+        shown, held = (credential_of(proof), proof.scopes) if isinstance(proof, Proof) else (None, frozenset())
+        credential, token = give_child_credential(child=child, shown=shown, held=held, **given, **why)
         told = CredentialWithSecret(credential, context=self.get_serializer_context()).data
         return Response({**told, "secret": token.text if token else None}, status=201)
 

@@ -15,7 +15,7 @@ from permissions.services.application_keys import (
     revoke_application_key,
     rotate_application_key,
 )
-from permissions.services.applications import resume_application, suspend_application
+from permissions.services.applications import AudienceTaken, resume_application, suspend_application
 from tests.factories import NOW
 from tests.permissions.factories import make_application
 
@@ -30,6 +30,15 @@ def test_a_slug_is_given_once_in_an_organization(cast):
     with pytest.raises(InvalidRecord, match="already exists"):
         make_application(cast.acme, "crm")
     assert make_application(cast.elsewhere, "crm").pk
+
+
+@pytest.mark.parametrize("audience", ["{base}", "{base}/", "{base}/o/acme", "{base}?x", "spiffe://acme.example/agent/1"])
+def test_no_application_is_taken_for_agentiam_or_for_an_agent(cast, settings, audience):
+    settings.BASE_URL = "https://iam.example.com"
+    named = audience.format(base="HTTPS://iam.example.com" if audience == "{base}" else settings.BASE_URL)
+    with pytest.raises(AudienceTaken):
+        make_application(cast.acme, "evil", audience=named)
+    assert make_application(cast.acme, "neighbour", audience="https://iam.example.com.au/api").pk
 
 
 def test_a_slug_and_an_audience_have_a_form(cast):

@@ -587,8 +587,7 @@ def test_a_passkey_that_was_left_to_somebody_who_is_gone_can_still_be_ended_with
     assert not Authenticator.objects.exists()
 
 
-def test_whoever_is_only_deactivated_keeps_their_second_factors_and_no_record_of_a_session(both, person):
-    cast, _ = both
+def test_whoever_is_only_deactivated_keeps_their_second_factors_and_no_record_of_a_session(person):
     deactivate_person(person=person, by=SYSTEM, now=NOW)
     assert Authenticator.objects.filter(user=person).count() == 3
     assert SocialAccount.objects.filter(user=person).exists()
