@@ -164,7 +164,7 @@ class AccessApplication:
             raise Problem(404, "not-found", f"There is no {path}.")
         _allow(method, "POST")
         sender = sender_of(
-            _header(headers, b"authorization"),
+            _joined(headers, b"authorization"),
             _joined(headers, b"dpop"),
             _joined(headers, b"subject-token"),
             method=method,

@@ -8,14 +8,24 @@ from django.http import HttpRequest
 
 from agentiam.kit.administration.acting import Act
 from agentiam.kit.administration.editing import ServiceAdmin
-from agentiam.kit.administration.forms import AnyField, ServiceForm
+from agentiam.kit.administration.forms import AnyField, LinesField, ServiceForm
 from agentiam.kit.administration.operations import Operation, offer
 from directory.admin.people import organization_of
 from permissions.admin.holdings import is_running
 from permissions.models import TrustedIssuer
 from permissions.services.issuers import IssuerTerms, add_trusted_issuer, end_trusted_issuer, update_trusted_issuer
 
-_TERMS = ("name", "uses", "jwks_uri", "jwks", "algorithms", "audience", "user_claim")
+_TERMS = (
+    "name",
+    "uses",
+    "jwks_uri",
+    "jwks",
+    "algorithms",
+    "audience",
+    "user_claim",
+    "asserted_scopes",
+    "asserted_resources",
+)
 
 
 class TrustedIssuerForm(ServiceForm):
@@ -35,6 +45,8 @@ class TrustedIssuerForm(ServiceForm):
         required=False, max_length=500, label="JWKS URI", help_text="Where its keys are; empty to give or discover them."
     )
     jwks = AnyField(required=False, label="JWKS", help_text="Its public keys (RFC 7517); empty to fetch them.")
+    asserted_scopes = LinesField(help_text="Which scopes may be asserted to it, TYPE:ACTION, one a line; none by default.")
+    asserted_resources = LinesField(help_text="Which of its resources assertions may name, one a line; none by default.")
 
 
 @admin.register(TrustedIssuer)

@@ -1,5 +1,6 @@
 """Whom outside an organization believes: issuers of signed statements about workloads and people."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import models
@@ -49,6 +50,12 @@ class TrustedIssuer(models.Model):
     )
     user_claim = models.CharField(
         max_length=100, default="sub", help_text="Which claim names a person by their external id here."
+    )
+    asserted_scopes: "models.JSONField[Any, Any]" = models.JSONField(
+        default=list, blank=True, help_text="Which scopes, TYPE:ACTION, may be asserted to it; none by default."
+    )
+    asserted_resources: "models.JSONField[Any, Any]" = models.JSONField(
+        default=list, blank=True, help_text="Which of its resources assertions may name; none by default."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -34,6 +34,14 @@ class Authorization(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="authorizations")
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="authorizations")
     consents = models.ManyToManyField(Consent, related_name="authorizations", blank=True)
+    run = models.ForeignKey(
+        Run,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The run that it was given for, and ends with.",
+    )
     audience = models.CharField(max_length=500)
     scopes: "models.JSONField[Any, Any]" = models.JSONField(default=list)
     details: "models.JSONField[Any, Any]" = models.JSONField(default=list, help_text="Authorization details (RFC 9396).")

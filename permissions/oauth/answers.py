@@ -59,6 +59,7 @@ def allow(*, answer: Answer, by: Actor, now: datetime) -> Token:
             organization=organization,
             user=answer.user,
             agent=request.agent,
+            run=answer.run,
             audience=request.target.audience,
             scopes=[each.key for each in answer.chosen if each.detail is None],
             details=detail_of(answer.chosen, request.wanted.details or ()),
@@ -70,6 +71,7 @@ def allow(*, answer: Answer, by: Actor, now: datetime) -> Token:
             "scopes": authorization.scopes,
             "details": authorization.details,
             "consents": [str(each.pk) for each in consents],
+            "run": None if answer.run is None else answer.run.task_id,
             "ends_at": answer.ends_at.isoformat(),
         }
         target = Target(type="authorization", id=str(authorization.pk), label=str(authorization))

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from directory.models import Agent, Run, User
 from permissions.models import OAuthClient
 from permissions.oauth.clients import ProvenClient, find_agent
-from permissions.oauth.errors import INVALID_REQUEST, INVALID_SCOPE, OAuthError
+from permissions.oauth.errors import INVALID_DETAILS, INVALID_REQUEST, INVALID_SCOPE, OAuthError
 from permissions.oauth.issuers import Issuer
 from permissions.oauth.own import run_of, wanted_of
 from permissions.oauth.parameters import Asking
@@ -144,6 +144,13 @@ def read_request(asking: Asking, way: WayBack) -> Request:
     if "none" in prompt and len(prompt) > 1:
         raise OAuthError(INVALID_REQUEST, "prompt=none stands alone.", cause="none beside another prompt")
     wanted = wanted_of(asking)
+    if any("identifier" in each for each in wanted.details or ()):
+        # A consent is to a type: one that was shown as of one object would be good for all of them elsewhere.
+        raise OAuthError(
+            INVALID_DETAILS,
+            "A person consents to a type of object, not to one object: leave identifier out here, and name it for the token.",
+            cause="consent to one object was asked for",
+        )
     target = target_of(asking.issuer, parameters.all("resource"), wanted)
     if target.own and wanted.scopes is None and wanted.details is None:
         raise OAuthError(INVALID_SCOPE, "Name what it is for: scope, or authorization_details.", cause="nothing was asked for")

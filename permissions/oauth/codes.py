@@ -20,7 +20,7 @@ from permissions.oauth.authorizations import end_authorization
 from permissions.oauth.chains import Chain
 from permissions.oauth.clients import ProvenClient
 from permissions.oauth.errors import OAuthError, bad_grant
-from permissions.oauth.own import may_act_of, run_of
+from permissions.oauth.own import may_act_of, run_of_authorization
 from permissions.oauth.parameters import Asking
 from permissions.oauth.scopes import Granted, Wanted, granted, named_target, read_scope
 from permissions.oauth.tokens import Issued, Terms, issue, store_secret
@@ -171,7 +171,7 @@ def _terms(asking: Asking, client: ProvenClient, authorization: Authorization, j
     if asked and list(asked) != [authorization.audience]:
         raise OAuthError("invalid_target", "The user agreed to another resource.", cause="another resource than agreed to")
     resource = named_target(asking.issuer, authorization.audience)
-    run = run_of(asking, client, user=authorization.user)
+    run = run_of_authorization(asking, client, authorization)
     found = granted(
         asking.issuer,
         chain,

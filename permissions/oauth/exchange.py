@@ -16,7 +16,7 @@ from permissions.oauth.clients import ProvenClient
 from permissions.oauth.errors import INVALID_REQUEST, UNAUTHORIZED_CLIENT, OAuthError, bad_grant
 from permissions.oauth.identity import user_of_statement
 from permissions.oauth.jag import ID_JAG_TYPE, issue_id_jag
-from permissions.oauth.own import may_act_of, run_of, wanted_of
+from permissions.oauth.own import may_act_of, run_of, run_of_authorization, wanted_of
 from permissions.oauth.parameters import Asking
 from permissions.oauth.scopes import Granted, Target, granted, names_possible, names_types, only, target_of
 from permissions.oauth.tokens import ACCESS_TOKEN_TYPE, Issued, Terms, issue
@@ -39,7 +39,7 @@ def exchange(asking: Asking, client: ProvenClient, jkt: str) -> tuple[Issued, st
     subject, kind = parameters.need("subject_token"), parameters.need("subject_token_type")
     wanted_type = parameters.get("requested_token_type") or ACCESS_TOKEN_TYPE
     if wanted_type == ID_JAG_TYPE:
-        return issue_id_jag(asking, client, subject, kind)
+        return issue_id_jag(asking, client, subject, kind, jkt)
     if wanted_type not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise OAuthError(INVALID_REQUEST, "This type of token is not issued here.", cause="an unknown requested_token_type")
     if parameters.get("audience"):
@@ -143,7 +143,8 @@ def _of_task(asking: Asking, row: AccessToken, run: Run, target: Target, within:
 
 def _own_run(asking: Asking, client: ProvenClient, row: AccessToken) -> Run | None:
     """Find the task of the next token where the same agent acts on: the one before, which is not left behind."""
-    named = run_of(asking, client, user=row.user)
+    agreed = row.authorization
+    named = run_of(asking, client, user=row.user) if agreed is None else run_of_authorization(asking, client, agreed)
     if row.run is not None and named not in (None, row.run):
         raise bad_grant("the subject token is for another task")
     return named or row.run

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agentiam.kit.tokens import PREFIXES, MalformedToken, split_token
-from directory.models import Organization
+from directory.models import Organization, Run
 from directory.selectors import Network, admits, networks_of
 from permissions.engine.types import Entitlement, World
 from permissions.models import AccessToken
@@ -139,7 +139,7 @@ def _ended(line: Sequence[AccessToken]) -> str:
             return f"the credential that {of} rests on was revoked"
         if row.authorization is not None and row.authorization.ended_at is not None:
             return f"the authorization that {of} rests on has ended"
-        if row.run is not None and row.run.ended_at is not None:
+        if any(run.ended_at is not None for run in _runs(row)):
             return f"the run that {of} is for has ended"
     return ""
 
@@ -150,5 +150,12 @@ def _ends(row: AccessToken) -> Iterator[tuple[datetime, str]]:
         yield row.credential.expires_at, "the credential that the token rests on has expired"
     if row.authorization is not None:
         yield row.authorization.ends_at, "the authorization that the token rests on has ended"
-    if row.run is not None and row.run.expires_at is not None:
-        yield row.run.expires_at, "the run that the token is for has ended"
+    for run in _runs(row):
+        if run.expires_at is not None:
+            yield run.expires_at, "the run that the token is for has ended"
+
+
+def _runs(row: AccessToken) -> list[Run]:
+    """List the run of a token, and the one that a person agreed to."""
+    agreed = None if row.authorization is None else row.authorization.run
+    return [each for each in (row.run, agreed) if each is not None]

@@ -3,9 +3,10 @@
 from django.db import transaction
 
 from directory.models import Run, User
+from permissions.models import Authorization
 from permissions.oauth.chains import Chain
 from permissions.oauth.clients import ProvenClient
-from permissions.oauth.errors import INVALID_REQUEST, UNAUTHORIZED_CLIENT, OAuthError
+from permissions.oauth.errors import INVALID_REQUEST, UNAUTHORIZED_CLIENT, OAuthError, bad_grant
 from permissions.oauth.parameters import Asking
 from permissions.oauth.scopes import Wanted, granted, read_details, read_scope, target_of
 from permissions.oauth.tokens import Issued, Terms, issue
@@ -56,6 +57,19 @@ def run_of(asking: Asking, client: ProvenClient, *, user: User | None) -> Run | 
     if found is None or (found.on_behalf_of_id is not None and (user is None or found.on_behalf_of_id != user.pk)):
         raise OAuthError(INVALID_REQUEST, "The agent is on no such task for this user.", cause="an unknown run")
     return found
+
+
+def run_of_authorization(asking: Asking, client: ProvenClient, authorization: Authorization) -> Run | None:
+    """Find the run of a token that comes of a person's yes: the one that they agreed to, and no other; raises OAuthError."""
+    named = run_of(asking, client, user=authorization.user)
+    agreed = authorization.run
+    if agreed is None:
+        return named
+    if not Run.objects.filter(pk=agreed.pk).live(asking.now).exists():
+        raise bad_grant("the run that the authorization is for has ended")
+    if named is not None and named.pk != agreed.pk:
+        raise OAuthError(INVALID_REQUEST, "The user agreed to another task.", cause="another run than agreed to")
+    return agreed
 
 
 def may_act_of(asking: Asking) -> str:

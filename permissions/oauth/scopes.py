@@ -168,6 +168,11 @@ def granted(
     allowed_own = [each for each in OWN if target.own and each in set(own_scopes)]
     scopes = _scopes(wanted, possible, allowed_own, within, default=not target.own)
     details = [each for each in wanted.details or () if _stands(each, target, possible, within)]
+    if within is not None:
+        # Actions that the type gets later are not those of the token before.
+        details = [
+            {"actions": [action for name, action in possible if name == each["resource_type"]], **each} for each in details
+        ]
     if wanted.details is None and wanted.scopes is None and within is not None:
         details = [each for each in within.details if _stands(each, target, possible, None)]
     if Scope.DECIDE in scopes and not names_types(scopes, details):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from agentiam.kit.tokens import PREFIXES, MalformedToken, Peppers, split_token
-from directory.models import Agent, Organization, User
+from directory.models import Agent, Organization, Run, User
 from directory.services.proofs import peppers
 from permissions.models import AccessToken, Consent, Delegation
 from permissions.oauth.chains import BadChain, Chain, chain_of
@@ -23,7 +23,7 @@ def find_token(text: str, organization: Organization, *, now: datetime) -> Acces
 
 
 def _rows(organization: Organization) -> Any:
-    related = ("agent__parent", "agent__user", "credential", "authorization", "user", "run", "organization")
+    related = ("agent__parent", "agent__user", "credential", "authorization__run", "user", "run", "organization")
     return AccessToken.objects.select_related(*related).filter(organization=organization)
 
 
@@ -85,10 +85,15 @@ def _stands_alone(row: AccessToken, *, now: datetime) -> bool:
         return False
     if authorization is not None and (authorization.ended_at is not None or authorization.ends_at <= now):
         return False
-    if run is not None and (run.ended_at is not None or (run.expires_at is not None and run.expires_at <= now)):
+    agreed = None if authorization is None else authorization.run
+    if any(each is not None and not _runs(each, now=now) for each in (run, agreed)):
         return False
     chain = Chain(row.subject, tuple(row.actors))
     return _agents_act(row, chain, now) and _user_agrees(row, chain, now) and _links_hold(row, chain, now)
+
+
+def _runs(run: Run, *, now: datetime) -> bool:
+    return run.ended_at is None and (run.expires_at is None or run.expires_at > now)
 
 
 def _agents_act(row: AccessToken, chain: Chain, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Issuers elsewhere that an organization believes: added, changed and ended by its administrators, from the next token on."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -24,6 +25,9 @@ from permissions.services.rows import EndedAlready, end, read_anew
 
 MOST_KEYS: Final = 50
 SPIFFE: Final = "spiffe://"
+MOST_ASSERTED: Final = 100
+_SCOPE: Final = re.compile(r"[\x21\x23-\x39\x3B-\x5B\x5D-\x7E]{1,200}:[\x21\x23-\x39\x3B-\x5B\x5D-\x7E]{1,200}")
+_RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x24-\x3B=\x3F-\x5B\x5D\x5F\x61-\x7A\x7E]{1,500}")
 FITTING: Final = {"EC": {"ES256"}, "OKP": {"EdDSA"}, "RSA": {"RS256", "PS256"}}
 """Key type to the algorithms that go with it."""
 
@@ -68,6 +72,18 @@ class BadUserClaim(Invalid):
     field = "user_claim"
 
 
+class BadAssertedScopes(Invalid):
+    """What may be asserted is no list of scopes TYPE:ACTION."""
+
+    field = "asserted_scopes"
+
+
+class BadAssertedResources(Invalid):
+    """Where assertions may be for is no list of absolute URIs."""
+
+    field = "asserted_resources"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerTerms:
     """What is believed of an issuer, and by which keys; no ``algorithms`` stand for all that fit the keys."""
@@ -79,6 +95,8 @@ class IssuerTerms:
     algorithms: Iterable[str] | None = None
     audience: str = ""
     user_claim: str = "sub"
+    asserted_scopes: Iterable[str] = ()
+    asserted_resources: Iterable[str] = ()
 
 
 def add_trusted_issuer(
@@ -87,7 +105,8 @@ def add_trusted_issuer(
     """Believe an issuer elsewhere, from the next token on.
 
     Nothing is fetched here. Raises BadWorkloadIdentity, OwnIssuer, BadKeySource, BadKeyAddress, BadPublicKey, PrivateKeyShown,
-    BadUse, BadAlgorithm, BadTokenAudience, BadUserClaim and IssuerTrustedAlready.
+    BadUse, BadAlgorithm, BadTokenAudience, BadUserClaim, BadAssertedScopes,
+    BadAssertedResources and IssuerTrustedAlready.
     """
     check_issuer(issuer)
     if f"{issuer}/".startswith(f"{settings.BASE_URL}/"):
@@ -143,7 +162,16 @@ def _checked(issuer: str, terms: IssuerTerms) -> dict[str, Any]:
         "jwks": keys,
         "uses": _named(terms.uses, TrustedIssuer.Use.values, BadUse),
         "algorithms": _checked_algorithms(terms.algorithms, keys),
+        "asserted_scopes": _listed(terms.asserted_scopes, _SCOPE, BadAssertedScopes),
+        "asserted_resources": _listed(terms.asserted_resources, _RESOURCE, BadAssertedResources),
     }
+
+
+def _listed(texts: Iterable[str], form: re.Pattern[str], refusal: type[Invalid]) -> list[str]:
+    found = list(dict.fromkeys(texts))
+    if len(found) > MOST_ASSERTED or not all(isinstance(each, str) and form.fullmatch(each) for each in found):
+        raise refusal(f"At most {MOST_ASSERTED} are named: scopes as TYPE:ACTION, resources as URIs without a fragment.")
+    return found
 
 
 def _check_source(issuer: str, terms: IssuerTerms) -> None:

@@ -29,6 +29,7 @@ MAX_LENGTH: Final = 2_000
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 _LOCAL: Final = LOOPBACK | {"localhost"}
 _TEXT: Final = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+_HOST: Final = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
 
@@ -110,7 +111,8 @@ def check_redirect_uri(uri: str) -> SplitResult:
         raise BadRedirectUri(f"{uri} has a fragment, which no client would get.")
     if "@" in parts.netloc:
         raise BadRedirectUri(f"{uri} names a user.")
-    if parts.scheme == "https" and host:
+    # Of a host nothing else is taken: it becomes part of the header that says where forms may lead.
+    if parts.scheme == "https" and host and _HOST.fullmatch(host):
         return parts
     if parts.scheme == "http" and host in _LOCAL:
         return parts

@@ -202,3 +202,11 @@ def test_the_metadata_names_the_endpoints(product: Served) -> None:
     for name in ("nobody", "%00", "a/b", "", "acme/"):
         assert httpx.get(f"{product.url}/.well-known/authzen-configuration/{name}").status_code == 404
     assert httpx.post(f"{product.url}/.well-known/authzen-configuration").status_code == 405
+
+
+def test_of_two_keys_none_is_taken(product: Served, ask: Asking) -> None:
+    key = ("Authorization", f"Bearer {ask.key}")
+    for other in (key, ("Authorization", "Bearer aia_other")):
+        for pair in ([key, other], [other, key]):
+            answer = httpx.post(f"{product.url}/access/v1/evaluation", json=question(), headers=pair)
+            assert answer.status_code == 401

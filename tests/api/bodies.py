@@ -25,7 +25,7 @@ from permissions.services.access import give_access
 from permissions.services.applications import suspend_application
 from permissions.services.guardrails import Wording, draft_guardrail
 from permissions.services.oauth_clients import set_oauth_client
-from permissions.services.replacement import review_replacement
+from permissions.services.replacement import compare_replacement, review_replacement
 from tests.api.world import Cast
 from tests.directory.cards.written import CARD
 from tests.factories import SYSTEM, make_agent, make_blueprint, make_organization, make_person
@@ -45,6 +45,7 @@ def rows_for_the_table(cast: Cast, rows: Rows) -> Rows:
     spawner = make_blueprint(cast.acme, "spawner", spawn_depth=2, spawn_children=5)
     Agent.objects.filter(pk=cast.agent.pk).update(blueprint=spawner)
     cast.agent.blueprint = spawner
+    compare_replacement(replacement=_replacement(rows), by=SYSTEM, now=timezone.now())
     signed = make_blueprint(cast.acme, "signed", sign_offs=1)
     more = {
         "olivia": olivia,

@@ -27,6 +27,10 @@ def test_an_issuer_is_added_changed_and_ended(as_):
     assert (again.status_code, again.json()["fact"]) == (409, "IssuerTrustedAlready")
     changed = alice.patch(path, {"jwks": {"keys": [OKP_KEY]}, "algorithms": ["EdDSA"], "user_claim": "email"})
     assert changed.status_code == 200, changed.content
+    says = {"asserted_scopes": ["record:read"], "asserted_resources": ["https://files.example"]}
+    assert (told["asserted_scopes"], told["asserted_resources"]) == ([], [])
+    changed = alice.patch(path, says)
+    assert {name: changed.json()[name] for name in says} == says
     assert (changed.json()["jwks"], changed.json()["name"]) == ({"keys": [OKP_KEY]}, "CI")
     assert alice.get("trusted-issuers?ended=false&issuer=https://ci.example").json()["items"] == [changed.json()]
     stale = alice.patch(path, {"name": "Builds"}, **{"If-Match": made.headers["ETag"]})
@@ -34,9 +38,14 @@ def test_an_issuer_is_added_changed_and_ended(as_):
     assert alice.post(f"{path}/end", {"reason": "moved"}).json()["ended_at"] is not None
     assert alice.get("trusted-issuers?ended=false").json()["items"] == []
     assert alice.patch(path, {"name": "Builds"}).status_code == 409
-    assert [each["kind"] for each in as_("carol").get(f"{path}/versions").json()["items"]] == ["changed", "changed", "created"]
+    assert [each["kind"] for each in as_("carol").get(f"{path}/versions").json()["items"]] == [
+        "changed",
+        "changed",
+        "changed",
+        "created",
+    ]
     types = Event.objects.filter(type__startswith="trusted_issuer.").order_by("id").values_list("type", flat=True)
-    assert list(types) == ["trusted_issuer.added", "trusted_issuer.updated", "trusted_issuer.ended"]
+    assert list(types) == ["trusted_issuer.added", "trusted_issuer.updated", "trusted_issuer.updated", "trusted_issuer.ended"]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ from django.utils import timezone
 
 from audit.models import Event
 from directory.cards.signing import thumbprint
-from directory.services.runs import start_run
+from directory.services.runs import end_run, start_run
 from directory.services.suspension import suspend_agent
-from permissions.models import Authorization, AuthorizationCode, Consent, OAuthClient
+from permissions.models import AccessToken, Authorization, AuthorizationCode, Consent, OAuthClient
+from permissions.oauth.facts import token_facts
 from permissions.oauth.forms import SALT
 from permissions.selectors.connections import connections_of
 from permissions.services.connections import end_connection
 from permissions.services.consents import end_consent
+from tests.directory.recorded import data_of
 from tests.factories import SYSTEM, make_organization, make_person
 from tests.oauth.asking import (
     CALLBACK,
@@ -30,10 +32,11 @@ from tests.oauth.asking import (
     make_client,
     redirect_of,
 )
-from tests.oauth.worlds import CRM, ISSUER, KEYS, World, ask, introspected, post
+from tests.oauth.worlds import CRM, ISSUER, KEYS, World, ask, exchanged, introspected, post
 from tests.permissions.factories import make_consent, make_grant, make_guardrail, spec
 
 CODE = "authorization_code"
+REFRESH = "refresh_token"
 
 
 @pytest.fixture
@@ -105,9 +108,8 @@ def test_a_yes_to_nothing_is_no_yes_and_the_page_says_so(world, client) -> None:
 
 def test_details_come_back_with_the_chosen_actions(world, client) -> None:
     browser = browser_of(world.ada)
-    details = '[{"type":"entitlement","resource_type":"record","identifier":"r-7","datatypes":["personal"]}]'
+    details = '[{"type":"entitlement","resource_type":"record","datatypes":["personal"]}]'
     page = browser.get(address(scope=None, authorization_details=details))
-    assert "r-7" in texts(page)
     assert "personal data: email" in lists_of(page)[0]
     assert "internal data" not in lists_of(page)[0]
     said = redirect_of(browser.post(PATH, form_of(page) | {"item": ["0/record:read"]}))[1]
@@ -115,6 +117,16 @@ def test_details_come_back_with_the_chosen_actions(world, client) -> None:
     assert row.scopes == []
     assert [each["actions"] for each in row.details] == [["read"]]
     assert redeemed(world, said).body["authorization_details"] == row.details
+
+
+def test_nobody_is_asked_about_one_object_as_a_consent_is_to_the_type(world, client) -> None:
+    Consent.objects.all().delete()
+    details = '[{"type":"entitlement","resource_type":"record","actions":["read"],"identifier":"r-7"}]'
+    answer = browser_of(world.ada).get(address(scope=None, authorization_details=details))
+    to, said = redirect_of(answer)
+    assert (to, said["error"], said["state"]) == (CALLBACK, "invalid_authorization_details", "s-1")
+    assert not Consent.objects.exists()
+    assert not Authorization.objects.exists()
 
 
 def test_without_a_scope_it_is_all_that_is_possible(world, client) -> None:
@@ -180,6 +192,61 @@ def test_a_task_is_the_first_time_to_choose(world, client) -> None:
     row = Authorization.objects.get()
     assert row.ends_at == now + timedelta(minutes=20)
     assert row.consents.get().purpose == "billing"
+
+
+def on_task(world: World, task: str, **values):
+    return start_run(
+        agent=world.planner, task_id=task, purpose="billing", on_behalf_of=world.ada, by=SYSTEM, now=timezone.now(), **values
+    )
+
+
+def test_what_was_given_for_a_task_is_for_that_task_alone(world, client) -> None:
+    agreed, other = on_task(world, "t-1"), on_task(world, "t-2")
+    browser = browser_of(world.ada)
+    said = allowed(browser, task="t-1")
+    assert Authorization.objects.get().run == agreed
+    assert data_of(Event.objects.get(type="authorization.given"))["run"] == "t-1"
+    first = redeemed(world, said)
+    assert first.claims["run"]["task"] == "t-1"
+    named = ask(world, "planner", {"grant_type": REFRESH, "refresh_token": first.body["refresh_token"], "task": "t-2"})
+    assert named.body["error"] == "invalid_request"
+    assert exchanged(world, "planner", first.token, run=str(other.pk)).body["error"] == "invalid_request"
+    assert redeemed(world, allowed(browser, task="t-1"), run=str(other.pk)).body["error"] == "invalid_request"
+    again = ask(world, "planner", {"grant_type": REFRESH, "refresh_token": first.body["refresh_token"]})
+    assert again.claims["run"]["task"] == "t-1"
+
+
+def test_what_was_given_for_a_task_ends_with_it(world, client) -> None:
+    run = on_task(world, "t-1")
+    browser = browser_of(world.ada)
+    said, unused = allowed(browser, task="t-1"), allowed(browser, task="t-1")
+    first = redeemed(world, said)
+    own = exchanged(world, "planner", first.token).token
+    assert introspected(world, first.token)["active"]
+    assert introspected(world, own)["active"]
+    end_run(run=run, by=SYSTEM, now=timezone.now())
+    assert introspected(world, first.token) == introspected(world, own) == {"active": False}
+    again = ask(world, "planner", {"grant_type": REFRESH, "refresh_token": first.body["refresh_token"]})
+    assert (again.status, again.body["error"]) == (400, "invalid_grant")
+    assert redeemed(world, unused).body["error"] == "invalid_grant"
+
+
+def test_what_the_task_does_not_allow_is_in_no_token_of_it(world, client) -> None:
+    on_task(world, "t-1", allows=[{"type": "record", "actions": ["read"]}])
+    said = allowed(browser_of(world.ada), scope="record:read record:write", task="t-1")
+    assert redeemed(world, said).body["scope"] == "record:read"
+
+
+def test_a_token_that_says_no_run_ends_with_the_one_that_was_agreed_to(world, client) -> None:
+    run = on_task(world, "t-1")
+    token = redeemed(world, allowed(browser_of(world.ada), task="t-1")).token
+    AccessToken.objects.update(run=None)
+    assert introspected(world, token)["active"]
+    end_run(run=run, by=SYSTEM, now=timezone.now())
+    assert introspected(world, token) == {"active": False}
+    facts = token_facts(token, world.acme, None, now=timezone.now())
+    assert facts is not None
+    assert facts.proven.ended == "the run that the token is for has ended"
 
 
 def test_nothing_lasts_longer_than_ninety_days(world, client) -> None:

@@ -107,7 +107,7 @@ BEFORE, AFTER = int(NOW.timestamp()) - 60, int(NOW.timestamp()) + 61
         ({"iss": None}, Cause.UNKNOWN_ISSUER),
         ({"iss": 7}, Cause.UNKNOWN_ISSUER),
         ({"iss": [ISSUER]}, Cause.UNKNOWN_ISSUER),
-        ({"iss": "a\0"}, Cause.UNKNOWN_ISSUER),
+        ({"iss": "a\0"}, Cause.UNREADABLE),
         ({"sub": None}, Cause.BAD_CLAIMS),
         ({"sub": ""}, Cause.BAD_CLAIMS),
         ({"sub": 7}, Cause.BAD_CLAIMS),

@@ -10,8 +10,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from audit.models import Event
+from directory.cards.signing import thumbprint
 from directory.services.credentials import register_federated
-from permissions.models import Consent
+from permissions.models import AccessToken, Consent, TrustedIssuer
 from permissions.services.consents import end_consent
 from permissions.services.issuers import IssuerTerms, add_trusted_issuer
 from tests.factories import SYSTEM, make_organization, make_person
@@ -25,6 +26,7 @@ from tests.oauth.worlds import (
     World,
     ask,
     claims_of,
+    dpop_proof,
     exchanged,
     header_of,
     introspected,
@@ -194,12 +196,20 @@ def test_without_trust_an_id_token_is_a_text(world: World) -> None:
 # --- assertions for others, and of others -------------------------------------------------------------------------------------
 
 
+FILES = "https://files.example"
+TO_PARTNER = {"requested_token_type": ID_JAG, "audience": PARTNER, "resource": FILES}
+
+
+def trust_to_receive(world: World, **values: Any) -> Any:
+    given = {"asserted_scopes": ["record:read", "record:write"], "asserted_resources": [FILES]} | values
+    return trust(world, PARTNER, "receives_assertions", **given)
+
+
 def test_an_assertion_for_another_server_names_the_user_the_client_and_the_actor(world: World, client) -> None:
     trust(world, IDP, "people")
-    trust(world, PARTNER, "receives_assertions")
+    trust_to_receive(world)
     token = for_ada(world, said(IDP, sub="ada")).token
-    given = {"requested_token_type": ID_JAG, "audience": PARTNER, "scope": "files:read", "resource": "https://files.example"}
-    answer = exchanged(world, "planner", token, **given)
+    answer = exchanged(world, "planner", token, **TO_PARTNER, scope="record:read")
     assert (answer.status, answer.body["issued_token_type"], answer.body["token_type"]) == (200, ID_JAG, "N_A")
     text = answer.body["access_token"]
     assert header_of(text)["typ"] == "oauth-id-jag+jwt"
@@ -207,8 +217,8 @@ def test_an_assertion_for_another_server_names_the_user_the_client_and_the_actor
     claims = jwt.decode(text, keys, algorithms=["ES256"]).claims
     assert (claims["iss"], claims["sub"], claims["aud"], claims["client_id"]) == (ISSUER, "ada", PARTNER, "planner")
     assert (claims["scope"], claims["resource"], claims["act"]["sub"]) == (
-        "files:read",
-        "https://files.example",
+        "record:read",
+        FILES,
         "agent/planner",
     )
     assert claims["exp"] - claims["iat"] == 300
@@ -224,6 +234,75 @@ def test_an_assertion_goes_only_to_servers_that_take_some_and_for_users_alone(wo
     trust(world, PARTNER, "receives_assertions")
     assert exchanged(world, "planner", own_token(world).token, **given).body["error"] == "invalid_grant"
     assert exchanged(world, "worker", token, **given).body["error"] == "invalid_grant"
+
+
+@pytest.fixture
+def receiver(world: World) -> World:
+    trust(world, IDP, "people")
+    trust_to_receive(world)
+    return world
+
+
+def scope_of(answer: Any) -> Any:
+    return claims_of(answer.body["access_token"])["scope"] if answer.status == 200 else answer.body["error"]
+
+
+def test_without_a_word_about_what_may_be_asserted_nothing_is(world: World) -> None:
+    trust(world, IDP, "people")
+    trust(world, PARTNER, "receives_assertions", asserted_resources=[FILES])
+    token = for_ada(world, said(IDP, sub="ada")).token
+    assert scope_of(exchanged(world, "planner", token, **TO_PARTNER, scope="record:read")) == "invalid_scope"
+    assert scope_of(exchanged(world, "planner", token, **TO_PARTNER)) == "invalid_scope"
+    TrustedIssuer.objects.filter(issuer=PARTNER).update(asserted_scopes=["record:read"], asserted_resources=[])
+    assert scope_of(exchanged(world, "planner", token, **TO_PARTNER, scope="record:read")) == "invalid_target"
+    assert scope_of(exchanged(world, "planner", token, **TO_PARTNER | {"resource": ""})) == "invalid_target"
+
+
+def test_an_assertion_says_no_more_than_the_token_and_the_trust(receiver: World) -> None:
+    wide = for_ada(receiver, said(IDP, sub="ada")).token
+    narrow = for_ada(receiver, said(IDP, sub="ada"), scope="record:read").token
+    for token, scope, result in (
+        (wide, "record:read record:write", "record:read record:write"),
+        (wide, "record:read record:delete admin:everything", "record:read"),
+        (wide, "admin:everything", "invalid_scope"),
+        (narrow, "record:read record:write", "record:read"),
+        (narrow, "record:write", "invalid_scope"),
+        (narrow, "", "record:read"),
+    ):
+        assert scope_of(exchanged(receiver, "planner", token, **TO_PARTNER, scope=scope)) == result, scope
+    elsewhere = TO_PARTNER | {"resource": "https://other.example"}
+    assert scope_of(exchanged(receiver, "planner", wide, **elsewhere, scope="record:read")) == "invalid_target"
+    statement = {"subject_token_type": ID_TOKEN}
+    given = {**TO_PARTNER, **statement, "scope": "record:read record:delete"}
+    assert scope_of(exchanged(receiver, "planner", said(IDP, sub="ada"), **given)) == "record:read"
+
+
+def test_a_token_for_one_object_or_some_classes_asserts_nothing(receiver: World) -> None:
+    for narrowing in ('"identifier":"r1"', '"datatypes":["internal"]'):
+        details = f'[{{"type":"entitlement","resource_type":"record","actions":["read"],{narrowing}}}]'
+        token = for_ada(receiver, said(IDP, sub="ada"), authorization_details=details).token
+        assert scope_of(exchanged(receiver, "planner", token, **TO_PARTNER, scope="record:read")) == "invalid_scope"
+
+
+@pytest.mark.parametrize("values", [{"data_classes": ["internal"]}, {"purpose": "billing"}, {"actions": ["write"]}])
+def test_a_consent_that_is_narrower_does_not_cover(receiver: World, values: dict[str, Any]) -> None:
+    Consent.objects.update(**values)
+    given = {**TO_PARTNER, "subject_token_type": ID_TOKEN, "scope": "record:read"}
+    assert scope_of(exchanged(receiver, "planner", said(IDP, sub="ada"), **given)) == "invalid_scope"
+
+
+def test_may_act_and_the_key_of_the_subject_token_count(receiver: World) -> None:
+    token = for_ada(receiver, said(IDP, sub="ada")).token
+    given = {**TO_PARTNER, "scope": "record:read"}
+    AccessToken.objects.update(may_act="agent/worker")
+    assert scope_of(exchanged(receiver, "planner", token, **given)) == "invalid_grant"
+    thumb = thumbprint(KEY.as_dict(private=False))
+    AccessToken.objects.update(may_act="", jkt=thumb)
+    assert scope_of(exchanged(receiver, "planner", token, **given)) == "invalid_grant"
+    sent = {"grant_type": TOKEN_EXCHANGE, "subject_token": token, "subject_token_type": ACCESS_TOKEN} | given
+    nonce = ask(receiver, "planner", sent, dpop=dpop_proof(KEY)).headers["DPoP-Nonce"]
+    answer = ask(receiver, "planner", sent, dpop=dpop_proof(KEY, nonce=nonce))
+    assert claims_of(answer.body["access_token"])["cnf"] == {"jkt": thumb}
 
 
 def asserted(world: World, text: str, **data: Any) -> Any:
@@ -279,9 +358,9 @@ def test_what_an_assertion_does_not_say_is_not_given(partner: World) -> None:
 
 def test_our_own_assertion_is_worth_nothing_here(world: World) -> None:
     trust(world, IDP, "people")
-    trust(world, PARTNER, "receives_assertions")
+    trust_to_receive(world)
     token = for_ada(world, said(IDP, sub="ada")).token
-    text = exchanged(world, "planner", token, requested_token_type=ID_JAG, audience=PARTNER).body["access_token"]
+    text = exchanged(world, "planner", token, **TO_PARTNER).body["access_token"]
     assert asserted(world, text).body["error"] == "invalid_grant"
     kind = {"subject_token_type": ACCESS_TOKEN}
     assert exchanged(world, "planner", text, **kind).body["error"] == "invalid_grant"

@@ -90,6 +90,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "an unknown grant": ({"client_name": "x", "grant_types": ["password"]}, "invalid_client_metadata"),
     "codes without an address": ({"client_name": "x", "grant_types": ["authorization_code"]}, "invalid_redirect_uri"),
     "an address with a fragment": ({"client_name": "x", "redirect_uris": ["https://a.example/#x"]}, "invalid_redirect_uri"),
+    "an address of several words": ({"client_name": "x", "redirect_uris": ["https://a;script-src=x/"]}, "invalid_redirect_uri"),
+    "an address of every host": ({"client_name": "x", "redirect_uris": ["https://*/"]}, "invalid_redirect_uri"),
     "an address without TLS": ({"client_name": "x", "redirect_uris": ["http://a.example/"]}, "invalid_redirect_uri"),
     "an address that is a script": ({"client_name": "x", "redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri"),
     "an address of keys": ({"client_name": "x", "jwks_uri": "https://a.example/jwks"}, "invalid_client_metadata"),

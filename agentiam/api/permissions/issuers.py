@@ -15,9 +15,25 @@ from agentiam.api.viewsets import Given as Values
 from agentiam.api.viewsets import operation
 from directory.models import Organization
 from permissions.models import TrustedIssuer
-from permissions.services.issuers import IssuerTerms, add_trusted_issuer, end_trusted_issuer, update_trusted_issuer
+from permissions.services.issuers import (
+    MOST_ASSERTED,
+    IssuerTerms,
+    add_trusted_issuer,
+    end_trusted_issuer,
+    update_trusted_issuer,
+)
 
-_CHANGEABLE = ("name", "jwks_uri", "jwks", "uses", "algorithms", "audience", "user_claim")
+_CHANGEABLE = (
+    "name",
+    "jwks_uri",
+    "jwks",
+    "uses",
+    "algorithms",
+    "audience",
+    "user_claim",
+    "asserted_scopes",
+    "asserted_resources",
+)
 _USES = TrustedIssuer.Use.choices
 _ALGORITHMS = TrustedIssuer.Algorithm.choices
 
@@ -34,6 +50,8 @@ class TrustedIssuerTold(Told):
     algorithms = serializers.ListField(child=serializers.ChoiceField(choices=_ALGORITHMS))
     audience = serializers.CharField()
     user_claim = serializers.CharField()
+    asserted_scopes = serializers.ListField(child=serializers.CharField())
+    asserted_resources = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
 
@@ -57,6 +75,18 @@ class TrustedIssuerGiven(Given):
     )
     user_claim = serializers.CharField(
         max_length=100, required=False, help_text="The claim that names a person by their external id; sub, if it is not said."
+    )
+    asserted_scopes = serializers.ListField(
+        child=serializers.CharField(max_length=401),
+        max_length=MOST_ASSERTED,
+        required=False,
+        help_text="Which scopes, TYPE:ACTION, assertions that are issued here may say to it; none, unless some are named.",
+    )
+    asserted_resources = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        max_length=MOST_ASSERTED,
+        required=False,
+        help_text="Which of its resources assertions may name; none, unless some are named.",
     )
 
 

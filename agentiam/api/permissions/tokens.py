@@ -48,6 +48,7 @@ class AuthorizationTold(IssuedTold):
     """What a person agreed to on the consent page."""
 
     user = Named()
+    run = serializers.UUIDField(source="run_id", allow_null=True, help_text="The run that it was given for, and ends with.")
     created_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -11,6 +11,8 @@ from permissions import events
 from permissions.models import TrustedIssuer
 from permissions.services.issuers import (
     BadAlgorithm,
+    BadAssertedResources,
+    BadAssertedScopes,
     BadKeyAddress,
     BadKeySource,
     BadUse,
@@ -84,6 +86,11 @@ def test_a_trust_domain_is_an_issuer_whose_keys_are_given_or_fetched(cast):
         ({"algorithms": ["none"]}, BadAlgorithm),
         ({"audience": "a\nb"}, BadTokenAudience),
         ({"user_claim": " "}, BadUserClaim),
+        ({"asserted_scopes": ["everything"]}, BadAssertedScopes),
+        ({"asserted_scopes": ["record:read record:write"]}, BadAssertedScopes),
+        ({"asserted_scopes": [f"record:a{number}" for number in range(101)]}, BadAssertedScopes),
+        ({"asserted_resources": ["files"]}, BadAssertedResources),
+        ({"asserted_resources": ["https://files.example/#part"]}, BadAssertedResources),
     ],
 )
 def test_what_could_not_be_believed_is_refused(cast, terms, refusal):
