@@ -166,7 +166,7 @@ BODIES: Final[dict[str, Body | Callable[[Rows], Body]]] = {
     "POST agents/<uuid:pk>/card/set": {"card": CARD},
     "PUT agents/<uuid:agent>/oauth-client": {"redirect_uris": ["https://runner.example/callback"]},
     "POST agents/<uuid:pk>/spawn": _NEW | {"purpose": "Works."},
-    "POST agents/<uuid:pk>/child-credential": lambda rows: {"child": rows["child"], "label": "first"},
+    "POST agents/<uuid:pk>/child-credential": lambda rows: {"child": rows["child"], "label": "first", "scopes": ["write"]},
     "POST agents/<uuid:pk>/transfer": _answering,
     "POST credentials": lambda rows: {"agent": rows["agents"], "label": "other"},
     "POST runs": lambda rows: {"agent": rows["agents"], "task_id": "T-2"},
