@@ -1,6 +1,7 @@
 """What every test may rely on."""
 
 import contextlib
+import gc
 import os
 import re
 import time
@@ -35,6 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Begin half as many processes again as there are cores: a third of the time tests wait for servers and browsers."""
     return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the garbage collector not look again and again through thousands of tests that stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

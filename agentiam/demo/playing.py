@@ -98,8 +98,9 @@ def play(calls: Sequence[Call], stage: Stage, *, progress: Callable[[int, int], 
     tally, stop = Tally(), Event()
     script = _Script(calls)
     with ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="demo") as pool:
-        players = [pool.submit(_play_on, script, stage, tally, stop) for _ in range(CONNECTIONS)]
+        # An interruption may come while the threads are being started, and has to end those that are there.
         try:
+            players = [pool.submit(_play_on, script, stage, tally, stop) for _ in range(CONNECTIONS)]
             while True:
                 done, waiting = wait(players, timeout=_LOOK_EVERY, return_when=FIRST_EXCEPTION)
                 for player in done:

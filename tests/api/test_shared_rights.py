@@ -54,8 +54,12 @@ def test_who_manages_one_application_shares_that_one_and_hands_on_no_more_than_t
     assert (seen.status_code, seen.json()["errors"][0]["pointer"]) == (422, "/person")
     assert dave.post(f"applications/{erp.pk}/rights/give", {"right": "manage_application", **to_olivia}).status_code == 403
     team = make_team(acme, "operations", members=(people["dave"],))
-    to_team = {"team": str(team.pk)}
-    assert dave.post(f"applications/{crm.pk}/rights/give", {"right": "manage_application", **to_team}).status_code == 200
+    to_team = {"right": "manage_application", "team": str(team.pk)}
+    refused = dave.post(f"applications/{crm.pk}/rights/give", to_team)
+    assert (refused.status_code, refused.json()["fact"]) == (403, "WidensOneself")
+    give_access_in_directory(thing=team, right="view_team", to=people["dave"], by=SYSTEM, now=NOW)
+    set_team_members(team=team, members=[people["olivia"]], by=SYSTEM, now=NOW)
+    assert dave.post(f"applications/{crm.pk}/rights/give", to_team).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["agents", "teams", "blueprints", "applications", "roles"])

@@ -82,10 +82,7 @@ class OnboardingTokenViewSet(VersionedViewSet):
 
     @extend_schema(request=OnboardingTokenIssued, responses={201: OnboardingTokenWithSecret})
     def create(self, request: Any) -> Response:
-        """Make a token for a pipeline, for whoever may register agents from the blueprint and manages it.
-
-        Who answers for the agents is said here, not by the pipeline.
-        """
+        """Make a token for a pipeline; who answers for the agents is said here, not by the pipeline."""
         given = self.given(OnboardingTokenIssued)
         why = self.why(given)
         blueprint = one_of(Blueprint.objects.visible_to(request.user), given.pop("blueprint"), "blueprint")
