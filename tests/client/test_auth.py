@@ -162,6 +162,8 @@ def test_a_body_that_is_gone_is_not_sent_again_in_an_event_loop(fake: FakeServer
         "https://cases.example/",
         "https://cases.example/mcpx",
         "https://cases.example/mcp/../admin",
+        "https://cases.example/mcp/..;/admin",
+        "https://cases.example/mcp/%2e%2e;v=1/admin",
     ],
 )
 def test_a_token_goes_to_its_resource_only(way: str, url: str, fake: FakeServer) -> None:
