@@ -27,7 +27,9 @@ SECONDS: Final = 5.0
 MAX_DEPTH: Final = 16
 MAX_ADDRESSES: Final = 3
 # Threads that wait for a slow name server outlive their caller; so many may, and no more.
-_AT_ONCE: Final = threading.BoundedSemaphore(16)
+_OF_ISSUERS: Final = threading.BoundedSemaphore(16)
+_OF_STRANGERS: Final = threading.BoundedSemaphore(8)
+"""Whoever makes us read slow documents that they name keeps nobody from the keys of those who are trusted."""
 
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
@@ -62,6 +64,8 @@ class Limits:
     loopback_allowed: bool = False
     seconds: float = SECONDS
     max_bytes: int = MAX_BYTES
+    strangers: bool = False
+    """Whether anybody may have named the address; these are fetched a few at once, apart from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ def fetch_json(url: str, *, limits: Limits, context: ssl.SSLContext | None = Non
     """
     place = _place(url, limits)
     done: list[Document | NotFetched] = []
-    if not _AT_ONCE.acquire(blocking=False):
+    at_once = _OF_STRANGERS if limits.strangers else _OF_ISSUERS
+    if not at_once.acquire(blocking=False):
         raise NotFetched("too many documents are being fetched")
 
     def work() -> None:
@@ -96,7 +101,7 @@ def fetch_json(url: str, *, limits: Limits, context: ssl.SSLContext | None = Non
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError) as error:
             done.append(NotFetched(_connection_reason(error)))
         finally:
-            _AT_ONCE.release()
+            at_once.release()
 
     # A thread, since a look-up of a name cannot be broken off, and since the caller may be within an event loop.
     thread = threading.Thread(target=work, name="fetching", daemon=True)

@@ -159,7 +159,8 @@ def _set(agent: Agent, url: str, said: Description, *, by: Actor, now: datetime)
 
 def _fetch(url: str) -> Document:
     # A description is on the public network, or in a network that the operator named; never on this machine.
-    return fetch_json(url, limits=Limits(allowed_networks=settings.FETCH_NETWORKS, seconds=3.0, max_bytes=10_240))
+    limits = Limits(allowed_networks=settings.FETCH_NETWORKS, seconds=3.0, max_bytes=10_240, strangers=True)
+    return fetch_json(url, limits=limits)
 
 
 _documents: Final = DocumentCache(_fetch)

@@ -382,3 +382,28 @@ def test_many_who_ask_at_once_fetch_it_once():
     for thread in threads:
         thread.join()
     assert (found, source.fetched) == ([1] * 8, ["u"])
+
+
+def test_slow_documents_of_strangers_keep_nobody_from_those_who_are_trusted():
+    release = threading.Event()
+
+    def slow(handler):
+        release.wait(10)
+        answer()(handler)
+
+    theirs = Limits(loopback_allowed=True, seconds=10, strangers=True)
+    with serving(slow) as server, serving(answer()) as trusted:
+        waiting = [threading.Thread(target=fetch_json, args=(at(server),), kwargs={"limits": theirs}) for _ in range(8)]
+        try:
+            for each in waiting:
+                each.start()
+            for _ in range(500):
+                if len(server.asked) == 8:
+                    break
+                time.sleep(0.01)
+            assert reason_of(at(server), theirs) == "too many documents are being fetched"
+            assert fetch_json(at(trusted), limits=HERE).content == GOOD
+        finally:
+            release.set()
+            for each in waiting:
+                each.join()
