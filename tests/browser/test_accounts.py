@@ -182,6 +182,7 @@ def test_every_page_of_accounts_is_accessible_at_every_width(
     look(page)
     page.get_by_label("Code that the app shows").fill(code_of(page.locator(".secret-key").inner_text(), later=-1))
     page.get_by_role("button", name="Add the app").click()
+    expect(page.locator(".codes li")).to_have_count(10)
     look(page)
     for path in ("/account/", "/account/passkeys/new/", "/account/app/remove/", "/account/recovery-codes/new/"):
         page.goto(f"{home}{path}")

@@ -69,21 +69,22 @@ def signed_in(client: Client) -> bool:
 
 
 def code_of(secret: str, *, later: int = 0) -> str:
-    """Compute the code that an authenticator app shows now, or some steps later."""
+    """Compute the code that an authenticator app shows now, or some steps later (or earlier, with time left to send it)."""
+    if later < 0:
+        _wait_out_the_end_of_a_step()
     now = list(yield_hotp_counters_from_time())[1]
     return format_hotp_value(hotp_value(secret, now + later))
 
 
 def _wait_out_the_end_of_a_step() -> None:
-    """Begin no sign-in in the last two seconds of a code's time: the code before it would be too old when it arrives."""
+    """Send no earlier code in the last seconds of a code's time: it would be too old when it arrives on a busy machine."""
     left = 30 - time.time() % 30
-    if left < 2:
+    if left < 8:
         time.sleep(left)
 
 
 def add_app(client: Client) -> str:
     """Add an authenticator app to the account that is signed in; answers its secret."""
-    _wait_out_the_end_of_a_step()
     client.get("/account/app/")
     secret: str = client.session["mfa.totp.secret"]
     answer = client.post("/account/app/", {"code": code_of(secret, later=-1)})
