@@ -12,7 +12,7 @@ from audit.services import Change
 from directory import events
 from directory.lifecycle import Event, State
 from directory.models import Agent, Blueprint, Organization, Team, User
-from directory.services.answering import answers_for, may_register
+from directory.services.answering import account_of, answers_for, may_register
 from directory.services.declarations import check_capabilities, within
 from directory.services.reports import conclude, report
 from directory.services.revisions import agent_refs, lock_organization, require_same_organization
@@ -222,7 +222,7 @@ def _answered_for(agent: Agent, *, by: Actor) -> bool:
     """Whether the one who acts answers for the agent, or cannot be told from those who do."""
     if by.kind == "system":
         return False
-    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    account = account_of(by)
     return account is None or Agent.objects.filter(answers_for(account), pk=agent.pk).exists()
 
 
@@ -244,7 +244,7 @@ def may_register_as(by: Actor, blueprint: Blueprint | None) -> bool:
     """Tell whether the one who acts may register an agent of a blueprint, or of none; whoever has no account may not."""
     if by.kind == "system":
         return True
-    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    account = account_of(by)
     return account is not None and may_register(account, blueprint)
 
 
@@ -265,6 +265,6 @@ def _require_no_later_end(agent: Agent, expires_at: datetime | None, *, by: Acto
         raise BadAgentEnd("A spawned agent's end can only be brought forward.")
     if not _answered_for(agent, by=by) or not _is_relied_on(agent, by=by):
         return
-    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    account = account_of(by)
     if account is None or not account.has_perm("directory.manage_agent"):
         raise LaterEnd(f"Whoever answers for {agent} does not put its end off.", remedy="A security administrator may.")

@@ -4,9 +4,15 @@ from typing import Any
 
 from django.db.models import Q
 
+from agentiam.kit.actors import Actor
 from directory.lifecycle import State
-from directory.models import Agent, AgentGroupPermission, AgentUserPermission, Blueprint, Credential, OnboardingToken
+from directory.models import Agent, AgentGroupPermission, AgentUserPermission, Blueprint, Credential, OnboardingToken, User
 from directory.services.rights import WidensOneself
+
+
+def account_of(by: Actor) -> User | None:
+    """Look up the account that acts, if there is one."""
+    return None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
 
 
 def answers_for(user: Any) -> Q:

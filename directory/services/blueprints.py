@@ -10,8 +10,8 @@ from django.db import transaction
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Invalid
 from directory import events
-from directory.models import Blueprint, CredentialRecord, Organization, User
-from directory.services.answering import require_not_ones_own_blueprint
+from directory.models import Blueprint, CredentialRecord, Organization
+from directory.services.answering import account_of, require_not_ones_own_blueprint
 from directory.services.declarations import check_limits, within
 from directory.services.reports import conclude, report
 from directory.services.revisions import EVERYTHING, lock_organization
@@ -102,7 +102,7 @@ def _longer(after: int | None, before: int | None) -> bool:
 
 
 def _require_others(blueprint: Blueprint, *, by: Actor) -> None:
-    account = None if by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    account = account_of(by)
     if account is None:
         raise WidensOneself("Only an account widens the terms of a blueprint.")
     require_not_ones_own_blueprint(account, blueprint)

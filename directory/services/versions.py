@@ -9,6 +9,7 @@ from django.db import DataError, IntegrityError, models, transaction
 
 from agentiam.kit.actors import Actor
 from agentiam.kit.errors import Conflict, Invalid
+from agentiam.kit.texts import is_storable
 from directory.models import User
 
 
@@ -42,7 +43,7 @@ def save_version(instance: models.Model, *, by: Actor, reason: str, now: datetim
     stamp(instance, by=by, reason=reason)
     instance._history_date = now  # type: ignore[attr-defined]  # noqa: SLF001  (how simple-history is told)
     relations = {field.name for field in instance._meta.fields if field.is_relation}  # noqa: SLF001  (Django's documented name)
-    if any(_holds_nul(instance.__dict__.get(field.attname)) for field in instance._meta.concrete_fields):  # noqa: SLF001  (as above)
+    if not all(is_storable(instance.__dict__.get(field.attname)) for field in instance._meta.concrete_fields):  # noqa: SLF001  (as above)
         raise InvalidValue("A value holds a character that cannot be stored.")
     try:
         instance.clean_fields(exclude=relations)
@@ -67,15 +68,6 @@ def save_versions(rows: Sequence[models.Model], *, by: Actor, reason: str, now: 
         row._history_date = now  # type: ignore[attr-defined]  # noqa: SLF001  (how simple-history is told)
     history: Any = type(rows[0]).history  # type: ignore[attr-defined]  # made by simple-history
     history.bulk_history_create(rows, update=True)
-
-
-def _holds_nul(value: Any) -> bool:
-    """Whether a text, or one within JSON, has the character U+0000, which PostgreSQL cannot store and SQLite would."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
-    return isinstance(value, (list, tuple)) and any(_holds_nul(item) for item in value)
 
 
 def changes(instance: models.Model, values: dict[str, Any]) -> dict[str, list[Any]]:

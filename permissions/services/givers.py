@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from agentiam.kit.actors import Actor
-from directory.models import Agent, Blueprint, Team, User
-from directory.services.answering import answers_for, blueprints_used
+from directory.models import Agent, Blueprint, Team
+from directory.services.answering import account_of, answers_for, blueprints_used
 from directory.services.rights import WidensOneself
 from permissions.models import BlueprintRole, Role, RoleAssignment, RoleInclusion
 from permissions.services.holders import Holder
@@ -23,7 +23,7 @@ def require_not_oneself(holder: Holder, *, by: Actor) -> None:
 
     Raises WidensOneself.
     """
-    account = None if by.kind == "system" or by.user_id is None else User.objects.filter(pk=by.user_id).first()
+    account = None if by.kind == "system" else account_of(by)
     if account is None:
         return
     if isinstance(holder, Team):
