@@ -68,7 +68,8 @@ def test_a_token_is_good_for_its_own_search_only(ask: Asking, product: Served) -
         answer = ask.raw(changed, "search/resource")
         assert answer.status_code == 400
         assert answer.json()["pointer"] == "/page/token"
-    forged = {**body, "page": {"token": token[:-2] + "AA"}}
+    # The last character of base64 may hold bits that nobody reads; the one before it has none.
+    forged = {**body, "page": {"token": token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1]}}
     assert ask.raw(forged, "search/resource").status_code == 400
 
 

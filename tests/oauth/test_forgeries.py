@@ -344,7 +344,7 @@ def test_introspection_answers_from_the_row_and_not_from_the_text(world: World, 
 SECRETS: dict[str, Callable[[World], tuple[str, str]]] = {
     "another agent's secret": lambda w: ("planner", w.secrets["worker"].text),
     "an application's key": lambda w: ("planner", w.keys["crm"].text),
-    "a secret with another end": lambda w: ("planner", w.secrets["planner"].text[:-1] + "0"),
+    "a secret with more at its end": lambda w: ("planner", f"{w.secrets['planner'].text}0"),
     "an empty secret": lambda w: ("planner", ""),
     "an unknown agent": lambda w: ("nobody", w.secrets["planner"].text),
     "a client id with NUL": lambda w: ("planner\0", w.secrets["planner"].text),
