@@ -72,6 +72,7 @@ RUN_ENDED: Final = EventType("run.ended", "A run was ended")
 
 CREDENTIAL_ISSUED: Final = EventType("credential.issued", "A credential was issued", Severity.MEDIUM)
 CREDENTIAL_ROTATED: Final = EventType("credential.rotated", "A credential was rotated", Severity.LOW)
+CREDENTIAL_SHORTENED: Final = EventType("credential.shortened", "A credential's end was brought forward", Severity.LOW)
 CREDENTIAL_REVOKED: Final = EventType("credential.revoked", "A credential was revoked", Severity.MEDIUM)
 CREDENTIAL_EXPIRED: Final = EventType("credential.expired", "A credential's time was over", Severity.LOW)
 CREDENTIAL_EXPIRY_ANNOUNCED: Final = EventType("credential.expiry_announced", "A credential's end was announced", Severity.LOW)
@@ -147,6 +148,7 @@ EVENT_TYPES: Final = (
     RUN_ENDED,
     CREDENTIAL_ISSUED,
     CREDENTIAL_ROTATED,
+    CREDENTIAL_SHORTENED,
     CREDENTIAL_REVOKED,
     CREDENTIAL_EXPIRED,
     CREDENTIAL_EXPIRY_ANNOUNCED,

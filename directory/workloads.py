@@ -59,6 +59,8 @@ def subject_problem(pattern: str) -> str:
     parts = _BETWEEN_PARTS.split(before)
     if len(parts) < 3 or not all(parts[:2]):
         return "Two whole parts, each with its : or /, must stand before the first star of a subject, like repo:acme/*."
+    if parts[:2] == ["system", "serviceaccount"] and (len(parts) < 4 or not parts[2]):
+        return "A service account's namespace must be named: system:serviceaccount:payments:*."
     return ""
 
 

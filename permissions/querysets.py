@@ -187,8 +187,9 @@ class ConsentQuerySet(ScopedQuerySet[M]):
         return self.filter(_not_over(at))
 
     def live(self, at: datetime) -> Self:
-        """Keep what holds at an instant."""
-        return self.not_over(at).filter(given_at__lte=at)
+        """Keep what holds at an instant, and whose run has not ended."""
+        going_on = Q(run__ended_at__isnull=True) & (Q(run__expires_at__isnull=True) | Q(run__expires_at__gt=at))
+        return self.not_over(at).filter(Q(run__isnull=True) | going_on, given_at__lte=at)
 
 
 class DelegationQuerySet(ScopedQuerySet[M]):

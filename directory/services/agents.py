@@ -29,7 +29,7 @@ from directory.services.transitions import (
 )
 from directory.services.versions import changes, save_version
 
-_LIMITS: Final = ("capabilities", "environment", "risk_tier")
+_LIMITS: Final = ("capabilities", "environment", "risk_tier", "team")
 
 
 class AgentKnown(Conflict):

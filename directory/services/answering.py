@@ -1,7 +1,10 @@
 """Who answers for which agents, and so does not widen what they may do by a right on a single object."""
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
+from django.contrib.auth.models import Group
 from django.db.models import Q
 
 from agentiam.kit.actors import Actor
@@ -40,6 +43,26 @@ def answers_for(user: Any) -> Q:
         | Q(pk__in=then.order_by().values("id"))
         | Q(pk__in=keys.values("agent"))
     )
+
+
+def who_answers_for(agents: Iterable[UUID]) -> set[UUID]:
+    """Find the accounts that answer for any of some agents, as ``answers_for`` asks it of one account."""
+    named = list(agents)
+    managing = {"permission__codename": "manage_agent", "content_object__in": named}
+    then = Agent.history.filter(id__in=named).exclude(state=State.DISCOVERED)  # type: ignore[attr-defined]  # as above
+    keys = Credential.objects.filter(agent__in=named, revoked_at__isnull=True)
+    made = Credential.history.filter(history_type="+", id__in=keys.values("pk"))  # type: ignore[attr-defined]  # as above
+    now = Agent.objects.filter(pk__in=named)
+    found = set(now.values_list("user_id", flat=True))
+    for rows in (now, then.order_by()):
+        for owner, sponsor in rows.values_list("owner_id", "sponsor_id"):
+            found |= {owner, sponsor}
+    found |= set(made.order_by().values_list("history_user_id", flat=True))
+    found |= set(AgentUserPermission.objects.filter(**managing).values_list("user_id", flat=True))
+    teams = Q(team__pk__in=now.values("sponsor_team")) | Q(team__pk__in=then.order_by().values("sponsor_team"))
+    groups = Group.objects.filter(teams | Q(pk__in=AgentGroupPermission.objects.filter(**managing).values("group")))
+    found |= set(User.objects.filter(groups__in=groups).values_list("pk", flat=True))
+    return found - {None}
 
 
 def blueprints_used(user: Any) -> Q:

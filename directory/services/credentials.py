@@ -189,7 +189,8 @@ def rotate_api_key(
 ) -> tuple[Credential, Token]:
     """Replace an API key or client secret by another; the old one ends after the overlap, or at once if that is zero.
 
-    Raises NotRotatable, BadEnd, and as ``issue_api_key``.
+    What rests on the old one ends with it: whoever held it may have made that. The new one rests on what the old one did, and
+    ends no later. Raises NotRotatable, BadEnd, and as ``issue_api_key``.
     """
     with transaction.atomic():
         old = _lock_credential(credential, by=by)
@@ -200,7 +201,9 @@ def rotate_api_key(
         if old.successor_id is not None:
             raise NotRotatable("This credential has a successor already.", remedy="Rotate the successor.")
         new = _new(CredentialRecord.Kind(old.kind), old.agent, old.label, expires_at, old.allowed_networks, by=by, now=now)
-        new.scopes, new.requires_dpop = old.scopes, old.requires_dpop
+        new.scopes, new.requires_dpop, new.rests_on = old.scopes, old.requires_dpop, old.rests_on
+        if old.rests_on is not None:
+            new.expires_at = min(new.expires_at, old.rests_on.expires_at)
         token = new_api_key(new, prefix=PREFIXES["agent"], now=now)
         save_version(new, by=by, reason=reason, now=now)
         fields = succeed(old, new, overlap=overlap, now=now)
@@ -210,7 +213,11 @@ def rotate_api_key(
             _report(events.CREDENTIAL_ISSUED, new, by=by, reason=reason, now=now, data={}),
             _report(events.CREDENTIAL_ROTATED, old, by=by, reason=reason, now=now, data=data),
         ]
-        conclude(happened, touched=_refs(old) | _refs(new))
+        touched = _refs(old) | _refs(new)
+        for each in _resting_on(old):
+            happened.append(_end_with(old, each, by=by, reason=reason, now=now))
+            touched |= _refs(each)
+        conclude(happened, touched=touched)
     return new, token
 
 
@@ -223,17 +230,36 @@ def revoke_credential(*, credential: Credential, by: Actor, reason: str = "", no
         current = _lock_credential(credential, by=by)
         if current.revoked_at is not None:
             raise IllegalTransition("The credential has been revoked already.")
-        happened, touched, waiting = [], set(), [current]
-        while waiting:
-            each = waiting.pop(0)
+        happened, touched = [], set()
+        for each in (current, *_resting_on(current)):
             each.revoked_at = now
             save_version(each, by=by, reason=reason, now=now, fields=["revoked_at"])
             happened.append(_report(events.CREDENTIAL_REVOKED, each, by=by, reason=reason, now=now, data={}))
-            touched |= set(_refs(each))
-            resting = Credential.objects.filter(rests_on=each, revoked_at__isnull=True)
-            waiting += resting.select_related("agent", "organization").order_by("pk")
+            touched |= _refs(each)
         conclude(happened, touched=touched)
     return current
+
+
+def _resting_on(credential: Credential) -> list[Credential]:
+    """List what spawned agents, and those that they spawned, were given by somebody who called with a credential."""
+    found, waiting = [], [credential]
+    while waiting:
+        resting = Credential.objects.filter(rests_on__in=waiting, revoked_at__isnull=True)
+        waiting = list(resting.select_related("agent", "organization").order_by("pk"))
+        found += waiting
+    return found
+
+
+def _end_with(old: Credential, resting: Credential, *, by: Actor, reason: str, now: datetime) -> Change:
+    """Let a credential end when the one ends that it rests on; that one is at its end, or near it."""
+    if old.revoked_at is not None:
+        resting.revoked_at = now
+        event, fields = events.CREDENTIAL_REVOKED, ["revoked_at"]
+    else:
+        resting.expires_at = min(resting.expires_at, old.expires_at)
+        event, fields = events.CREDENTIAL_SHORTENED, ["expires_at"]
+    save_version(resting, by=by, reason=reason, now=now, fields=fields)
+    return _report(event, resting, by=by, reason=reason, now=now, data={})
 
 
 def note_use(*, credential: CredentialRecord, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from django.db.models import Q
 from agentiam.kit.errors import NotAllowed
 from directory.lifecycle import State
 from directory.models import Agent, User
+from directory.services.answering import who_answers_for
 
 _RIGHT: Final = "approve_agent"
 _NAMED: Final = 5
@@ -54,15 +55,14 @@ def shapers_of(agent: Agent) -> set[UUID]:
 
 
 def people_behind(accounts: Iterable[UUID | None]) -> set[UUID]:
-    """Add to accounts the people who own or sponsor those that are agents', and the people of a team that sponsors them."""
-    acting = {account for account in accounts if account is not None}
-    agents = Agent.objects.filter(user__in=acting)
-    if not agents.exists():
-        return acting
-    people = User.objects.people().filter(
-        Q(owned_agents__in=agents) | Q(sponsored_agents__in=agents) | Q(groups__team__sponsored_agents__in=agents)
-    )
-    return acting | set(people.values_list("pk", flat=True))
+    """Add to accounts whoever answers for those that are agents': each of them can have acted in the agent's name."""
+    found: set[UUID] = set()
+    fresh = {account for account in accounts if account is not None}
+    while fresh:
+        found |= fresh
+        agents = Agent.objects.filter(user__in=fresh).values_list("pk", flat=True)
+        fresh = who_answers_for(agents) - found if agents else set()
+    return found
 
 
 def who_may_judge(agent: Agent, *, without: Iterable[UUID]) -> tuple[User, ...]:

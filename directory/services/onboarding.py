@@ -199,7 +199,7 @@ def _first_credential(
         case kinds.CLIENT_SECRET:
             return issue_client_secret(scopes=wanted.scopes, **common)
         case kinds.PUBLIC_KEY:
-            return register_public_key(jwk=wanted.jwk or {}, **common), None
+            return register_public_key(jwk=wanted.jwk or {}, scopes=wanted.scopes, **common), None
         case kinds.FEDERATED:
             vouched = {name: getattr(wanted, name) for name in ("issuer", "subject", "audience", "conditions")}
             return register_federated(**vouched, **common), None

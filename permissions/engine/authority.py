@@ -178,8 +178,11 @@ def _consent(world: World, user: Principal, agent: Ref, question: Question, reso
             reason = f"the consent {fault}"
         elif consent.type != question.type or (consent.actions is not None and question.action not in consent.actions):
             reason = f"the consent does not cover {question.action} on {question.type}"
-        elif consent.purpose and task_purpose and consent.purpose != task_purpose:
-            reason = f"the consent is for {consent.purpose}, the task is for {task_purpose}"
+        elif consent.task and consent.task != question.task_id:
+            reason = f"the consent is for the task {consent.task}"
+        elif consent.purpose and consent.purpose != task_purpose:
+            named = f"the task is for {task_purpose}" if task_purpose else "no task with a purpose was named"
+            reason = f"the consent is for {consent.purpose}, {named}"
         elif not consent.fields & resource_type.full:
             reason = f"the consent covers no field of {question.type}"
         else:

@@ -178,6 +178,8 @@ class ConsentFacts(NamedTuple):
     not_before: datetime | None
     until: datetime | None
     rule: Rule
+    task: str = ""
+    """The task that it was given for; empty for any."""
 
 
 class DelegationFacts(NamedTuple):

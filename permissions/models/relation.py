@@ -9,7 +9,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from agentiam.kit.ids import uuid7
-from directory.models import Agent, Organization
+from directory.models import Agent, Organization, Run
 from permissions.models.entitlement import EntitlementTerms
 from permissions.models.resource import ResourceType
 from permissions.querysets import ConsentQuerySet, DelegationQuerySet, TrustQuerySet
@@ -19,7 +19,7 @@ _NOT_ENDED = Q(ended_at__isnull=True, ends_at__isnull=False)
 
 
 class Consent(models.Model):
-    """One row is one user's yes to one agent: for a type, actions, classes of data and a purpose, until an end."""
+    """One row is one user's yes to one agent: a type, actions, classes of data, a purpose, perhaps one run, until an end."""
 
     id: "models.UUIDField[UUID, UUID]" = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="consents")
@@ -29,6 +29,14 @@ class Consent(models.Model):
     actions = models.JSONField()
     data_classes = models.JSONField(null=True, blank=True, help_text="Classes of data; empty for all.")
     purpose = models.CharField(max_length=500, blank=True)
+    run = models.ForeignKey(
+        Run,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The run that it was given for; it says nothing about other tasks, and ends with the run.",
+    )
     given_at = models.DateTimeField(default=timezone.now, editable=False)
     ends_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -98,10 +98,11 @@ class _Need:
     actions: tuple[str, ...]
     classes: frozenset[str] | None
 
-    def met_by(self, consent: Consent, ends_at: datetime, purpose: str) -> bool:
+    def met_by(self, consent: Consent, ends_at: datetime, purpose: str, run: UUID | None) -> bool:
         actions, classes = set(consent.actions), consent.data_classes
         return (
             consent.purpose in ("", purpose)
+            and consent.run_id in (None, run)
             and (actions == {EVERY_ACTION} or actions >= set(self.actions))
             and (classes is None or (self.classes is not None and set(classes) >= self.classes))
             and (consent.ends_at is None or consent.ends_at >= ends_at)
@@ -122,7 +123,7 @@ def _consent(answer: Answer, need: _Need, *, by: Actor, now: datetime) -> Consen
     purpose = "" if answer.run is None else answer.run.purpose[:MAX_PURPOSE]
     kept = Consent.objects.filter(user=answer.user, agent=answer.request.agent, resource_type__name=need.type).live(now)
     for each in kept.order_by("pk"):
-        if need.met_by(each, answer.ends_at, purpose):
+        if need.met_by(each, answer.ends_at, purpose, None if answer.run is None else answer.run.pk):
             return each
     resource_type = ResourceType.objects.get(organization=answer.user.organization_id, name=need.type)
     return give_consent(
@@ -132,6 +133,7 @@ def _consent(answer: Answer, need: _Need, *, by: Actor, now: datetime) -> Consen
         actions=need.actions,
         data_classes=None if need.classes is None else sorted(need.classes),
         purpose=purpose,
+        run=answer.run,
         ends_at=answer.ends_at,
         by=by,
         now=now,

@@ -87,7 +87,10 @@ def authenticate(asking: Asking, *, public: bool = False) -> ProvenClient:
     parameters = asking.parameters
     assertion, posted = parameters.get("client_assertion"), parameters.get("client_secret")
     ways = [basic is not None, bool(assertion), bool(posted)]
-    if sum(ways) > 1 or (asking.authorization and basic is None):
+    if asking.authorization and basic is None:
+        description = "Of the Authorization header, Basic alone proves a client here."
+        raise OAuthError(INVALID_REQUEST, description, cause="the client was proved in a way that is none")
+    if sum(ways) > 1:
         raise OAuthError(INVALID_REQUEST, "Prove the client in one way.", cause="the client was proved in several ways")
     named = parameters.get("client_id")
     if basic is not None:

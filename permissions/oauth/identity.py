@@ -27,12 +27,17 @@ def user_of_statement(asking: Asking, text: str, client: ProvenClient) -> User:
         raise bad_grant("somebody acts for the user already, whom we do not know")
     # Only whom the issuer made the token out to uses it, and nobody who got hold of it (OpenID Connect Core, section 3.1.3.7).
     for name in ("azp", "client_id"):
-        if name in claims and claims[name] not in (client.ref, client.client_id):
+        if name in claims and not _means(claims[name], client):
             raise bad_grant(f"{name} names another client")
     may_act = claims.get("may_act")
-    if may_act is not None and not (isinstance(may_act, dict) and may_act.get("sub") in (client.ref, client.client_id)):
+    if may_act is not None and not (isinstance(may_act, dict) and _means(may_act.get("sub"), client)):
         raise bad_grant("may_act names somebody else")
     return user_of(issuer, claims, asking)
+
+
+def _means(named: object, client: ProvenClient) -> bool:
+    """Tell whether a name stands for a client: its reference, or its client id where that is nobody's reference."""
+    return named == client.ref or (named == client.client_id and not client.client_id.startswith(("agent/", "user/")))
 
 
 def user_of(issuer: TrustedIssuer, claims: Mapping[str, Any], asking: Asking) -> User:

@@ -2,21 +2,26 @@
 
 An assertion says to one server that a user of ours lets a client act: for minutes, for that client, which is in it as
 the actor. It is no access token, and never good for one here. It says no more than the trust in that server names, the
-subject token was for and the user consented to; scopes that are asserted are TYPE:ACTION, as here.
+subject token was for, the user consented to, and the agent may do here without any condition; scopes that are asserted are
+TYPE:ACTION, as here.
 """
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 from joserfc import jws
 
 from audit.services import Change, record_all
 from audit.services import Target as About
 from directory.models import Run, User
 from permissions import events
+from permissions.engine.conditions import FALSE, TRUE
+from permissions.engine.effective import access
+from permissions.engine.types import Question, World
 from permissions.models import Consent, TrustedIssuer
 from permissions.oauth.chains import SUB_PROFILE, Chain
 from permissions.oauth.clients import ProvenClient
@@ -24,7 +29,7 @@ from permissions.oauth.errors import INVALID_SCOPE, INVALID_TARGET, OAuthError, 
 from permissions.oauth.identity import user_of_statement
 from permissions.oauth.keys import signing_key
 from permissions.oauth.parameters import Asking
-from permissions.oauth.scopes import Granted, Target, Wanted, granted, read_scope
+from permissions.oauth.scopes import Granted, Target, Wanted, granted, present_world, question_about, read_scope
 from permissions.oauth.tokens import ACCESS_TOKEN_TYPE
 from permissions.oauth.truth import find_token, stands
 from permissions.services.terms import EVERY_ACTION
@@ -105,32 +110,50 @@ def _scopes(asking: Asking, client: ProvenClient, about: _Subject, trusted: Trus
     asked = read_scope(asking.parameters.get("scope"))
     known = set(trusted.asserted_scopes)
     wanted = tuple(each for each in (trusted.asserted_scopes if asked is None else asked) if each in known)
+    chain = Chain(f"user/{about.user.external_id}", (client.ref,))
+    task_id = "" if about.run is None else about.run.task_id
     found = granted(
         asking.issuer,
-        Chain(f"user/{about.user.external_id}", (client.ref,)),
+        chain,
         Target(asking.issuer.own_resource),
         Wanted(wanted),
         own_scopes=(),
-        task_id="" if about.run is None else about.run.task_id,
+        task_id=task_id,
         within=about.within,
         now=asking.now,
     )
-    purpose = "" if about.run is None else about.run.purpose
-    scopes = [each for each in found.scopes if _consented(asking, client, about.user, each, purpose)]
+    world = present_world(asking.issuer.organization, question_about(chain, task_id, asking.now))
+    question = question_about(chain, task_id, asking.now)
+    scopes = [
+        each
+        for each in found.scopes
+        if _consented(asking, client, about.user, each, about.run) and _unconditional(world, question, each)
+    ]
     if not scopes:
         raise OAuthError(INVALID_SCOPE, "Of what was asked for, nothing can be asserted.", cause="nothing of the scope is left")
     return scopes
 
 
-def _consented(asking: Asking, client: ProvenClient, user: User, scope: str, purpose: str) -> bool:
+def _consented(asking: Asking, client: ProvenClient, user: User, scope: str, run: Run | None) -> bool:
     """Tell whether the user consented to all that a scope says elsewhere, where nobody sees classes of data or purposes."""
     name, _, action = scope.rpartition(":")
+    purpose = "" if run is None else run.purpose
     given = Consent.objects.filter(user=user, agent=client.agent, resource_type__name=name, purpose__in={"", purpose})
+    given = given.filter(Q(run__isnull=True) | Q(run=run))
     rows = [row for row in given.live(asking.now).select_related("resource_type") if {action, EVERY_ACTION} & set(row.actions)]
     if any(row.data_classes is None for row in rows):
         return True
     classes = {each for row in rows for each in row.data_classes or ()}
     return bool(rows) and set(rows[0].resource_type.fields.values()) <= classes
+
+
+def _unconditional(world: World, question: Question, scope: str) -> bool:
+    """Tell whether a scope is held for every object and field, at any time: elsewhere nobody sees a condition or a mask."""
+    name, _, action = scope.rpartition(":")
+    found = access(world, replace(question, type=name, action=action))
+    whole = all(each.allowed == TRUE and each.escalated == FALSE and each.masked == FALSE for each in found.fields)
+    named = {field for each in found.fields for field in each.fields}
+    return found.effect == "allow" and whole and named >= set(world.types[name].fields)
 
 
 def _claims(asking: Asking, client: ProvenClient, user: User, audience: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The form of a request: every parameter once, but ``resource``; none too long, none that is no text (RFC 6749, 3.2)."""
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,6 +58,8 @@ def parameters_of(text: str) -> Parameters:
 
 def form_of(body: bytes, content_type: str) -> Parameters:
     """Read the body of a POST; raises OAuthError."""
+    if not body and not content_type:
+        raise _malformed(f"Nothing was sent: send the parameters as {FORM}.")
     if content_type.partition(";")[0].strip().lower() != FORM:
         raise _malformed(f"Send the parameters as Content-Type: {FORM}.")
     if len(body) > MAX_BYTES:
@@ -112,7 +113,7 @@ def basic_credentials(authorization: str) -> tuple[str, str] | None:
         return None
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise not_the_client("the Authorization header is malformed") from None
     name, colon, secret = text.partition(":")
     name, secret = unquote_plus(name), unquote_plus(secret)

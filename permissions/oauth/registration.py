@@ -53,7 +53,7 @@ def register(
             if given["redirect_uris"]:
                 _make_client(done.agent, given, token, address=address, request_id=request_id, now=now)
     except TokenRefused:
-        raise _unauthorized() from None
+        raise _unauthorized(presented=True) from None
     except BadRedirectUri as error:
         raise OAuthError("invalid_redirect_uri", error.message) from None
     except Refusal as error:
@@ -66,9 +66,9 @@ def _initial_access_token(issuer: Issuer, authorization: str, address: str, now:
     try:
         token = proven_token(text=text.strip() if scheme.lower() == "bearer" else "", address=address, now=now)
     except TokenRefused:
-        raise _unauthorized() from None
+        raise _unauthorized(presented=bool(authorization)) from None
     if token.organization_id != issuer.organization.pk:
-        raise _unauthorized()
+        raise _unauthorized(presented=True)
     return token
 
 
@@ -189,6 +189,7 @@ def _bad(description: str) -> OAuthError:
     return OAuthError(INVALID_METADATA, description)
 
 
-def _unauthorized() -> OAuthError:
-    challenge = 'Bearer realm="agentiam", error="invalid_token"'
+def _unauthorized(*, presented: bool) -> OAuthError:
+    """Refuse a registration; who showed no token is told no error code (RFC 6750, section 3.1)."""
+    challenge = 'Bearer realm="agentiam"' + (', error="invalid_token"' if presented else "")
     return OAuthError("invalid_token", "Registration needs an initial access token.", 401, {"WWW-Authenticate": challenge})

@@ -112,8 +112,10 @@ def claims_of(row: AccessToken, client_id: str) -> dict[str, Any]:
         "jti": str(row.pk),
         "iat": int(row.issued_at.timestamp()),
         "exp": int(row.expires_at.timestamp()),
-        "scope": " ".join(row.scopes),
     }
+    if row.scopes:
+        # An empty one is none (RFC 6749, section 3.3).
+        claims["scope"] = " ".join(row.scopes)
     if row.details:
         claims["authorization_details"] = row.details
     if row.may_act:

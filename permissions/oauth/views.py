@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agentiam.kit.errors import Refusal
 from agentiam.kit.limits import RETRY_SECONDS, NotCounted, take
 from permissions.oauth.asking_about import introspect, revoke
-from permissions.oauth.errors import INVALID_CLIENT, UNAVAILABLE, OAuthError
+from permissions.oauth.errors import UNAVAILABLE, OAuthError
 from permissions.oauth.issuers import Issuer, issuer_at
 from permissions.oauth.issuing import answer_token_request
 from permissions.oauth.keys import KEY_SET_SECONDS, key_set
@@ -54,11 +54,7 @@ def answered(body: Any, *, status: int = 200, headers: dict[str, str] | None = N
 
 def refused(error: OAuthError, request: HttpRequest) -> HttpResponse:
     """Answer with an error (RFC 6749, section 5.2)."""
-    headers = dict(error.headers)
-    if error.code == INVALID_CLIENT and not request.headers.get("Authorization"):
-        # The challenge is owed to who tried the header (section 5.2).
-        headers.pop("WWW-Authenticate", None)
-    return answered(error.body(), status=error.status, headers=headers)
+    return answered(error.body(), status=error.status, headers=dict(error.headers))
 
 
 def _limited(error: OAuthError, request: HttpRequest) -> OAuthError:

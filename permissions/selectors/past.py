@@ -223,6 +223,8 @@ class Past:
             for each in self._live(Consent, user_id__in=[person.pk for person in people], **own)
             if each.resource_type_id in self._types
         ]
+        runs = self._rows(Run, id__in=[each.run_id for each in consented if each.run_id is not None])
+        consented = list(_linked(consented, "run", runs))
         others = self._rows(Agent, id__in=[each.delegate_id for each in delegated] + [each.agent_id for each in consented])
         return Hands(
             organization_id,

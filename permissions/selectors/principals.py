@@ -70,7 +70,7 @@ def _hands(organization_id: UUID, shared: Shared, agents: list[Agent], people: l
     held = Q(user_id__in=[agent.user_id for agent in agents] + [person.pk for person in people])
     live: dict[str, Any] = {"organization_id": organization_id, "ended_at__isnull": True, "resource_type__in": list(types)}
     delegations = Delegation.objects.filter(delegator_id__in=[agent.pk for agent in agents], **live).select_related("delegate")
-    consents = Consent.objects.filter(user_id__in=[person.pk for person in people], **live).select_related("agent")
+    consents = Consent.objects.filter(user_id__in=[person.pk for person in people], **live).select_related("agent", "run")
     zone = shared.time_zone
     return Hands(
         organization_id,
@@ -190,6 +190,8 @@ def consent_facts(rows: Iterable[Consent], types: Mapping[UUID, TypeFacts]) -> d
     """File consents, with their agents, by person and agent."""
     found: dict[UUID, list[tuple[str, ConsentFacts]]] = {}
     for row in rows:
+        if row.run is not None and row.run.ended_at is not None:
+            continue
         resource_type = types[row.resource_type_id]
         classes = None if row.data_classes is None else frozenset(row.data_classes)
         facts = ConsentFacts(
@@ -200,6 +202,7 @@ def consent_facts(rows: Iterable[Consent], types: Mapping[UUID, TypeFacts]) -> d
             not_before=None,
             until=row.ends_at,
             rule=Rule("consent", str(row.pk), label=row.purpose),
+            task="" if row.run is None else row.run.task_id,
         )
         found.setdefault(row.user_id, []).append((row.agent.external_id, facts))
     return {person: grouped(pairs) for person, pairs in found.items()}

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.db import transaction
 
 from agentiam.kit.actors import Actor
-from agentiam.kit.errors import NotAllowed
-from directory.models import Agent, User
+from agentiam.kit.errors import Invalid, NotAllowed
+from directory.models import Agent, Run, User
 from directory.services.people import NotAPerson
 from directory.services.reports import conclude
 from directory.services.revisions import lock_organization, require_same_organization, user_ref
@@ -26,6 +26,12 @@ class NotYourConsent(NotAllowed):
     """Only the user can consent; another person who ends a consent says why, and agents and applications end none."""
 
 
+class AnotherRun(Invalid):
+    """What is consented to is a task of the agent that the consent is for."""
+
+    field = "run"
+
+
 def give_consent(
     *,
     user: User,
@@ -34,6 +40,7 @@ def give_consent(
     actions: Sequence[str],
     data_classes: Sequence[str] | None = None,
     purpose: str = "",
+    run: Run | None = None,
     ends_at: datetime | None = None,
     by: Actor,
     reason: str = "",
@@ -41,8 +48,9 @@ def give_consent(
 ) -> Consent:
     """Let an agent act on a user's behalf, with objects of one type; classes of data None stand for all.
 
+    With a ``run`` of that agent the consent is to its task alone, and ends with it.
     By that user, or by the system when it takes over what was said elsewhere. Raises NotYourConsent, NotAPerson, RetiredAgent,
-    UnknownAction, UnknownDataClass, and BadWindow.
+    UnknownAction, UnknownDataClass, AnotherRun, and BadWindow.
     """
     check_window(ends_at=ends_at, now=now)
     with transaction.atomic():
@@ -53,6 +61,8 @@ def give_consent(
         if not user.is_person:
             raise NotAPerson(f"{user} is an agent.", remedy="An agent lets another act for it by a delegation.")
         require_unretired(agent)
+        if run is not None and run.agent_id != agent.pk:
+            raise AnotherRun("The run is another agent's.")
         current_type = read_anew(resource_type)
         consent = Consent(
             organization=organization,
@@ -62,6 +72,7 @@ def give_consent(
             actions=check_actions(current_type, actions),
             data_classes=check_data_classes(data_classes),
             purpose=purpose,
+            run=run,
             given_at=now,
             ends_at=ends_at,
         )
@@ -73,6 +84,7 @@ def give_consent(
             "actions": consent.actions,
             "data_classes": consent.data_classes,
             "purpose": purpose,
+            "run": None if run is None else str(run.pk),
             "ends_at": None if ends_at is None else ends_at.isoformat(),
         }
         given = report(events.CONSENT_GIVEN, consent, by=by, reason=reason, now=now, data=data)

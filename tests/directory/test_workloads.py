@@ -190,3 +190,9 @@ def test_what_cannot_be_compared_is_not_registered(cast, values, refusal, field)
         federated(cast.agent, **values)
     assert refused.value.field == field
     assert not Credential.objects.exists()
+
+
+@pytest.mark.parametrize("bad", ["system:serviceaccount:*:*", "system:serviceaccount:*:agent", "system:serviceaccount:pay*"])
+def test_a_service_accounts_namespace_is_named(bad):
+    assert "namespace" in subject_problem(bad)
+    assert subject_problem("system:serviceaccount:payments:*") == ""

@@ -658,7 +658,28 @@ USERS = [
     Case(
         "a consent for a purpose, none claimed",
         lambda s: s.for_alice().of("alice", consents={"worker": (consent(purpose="refunds"),)}),
+        NO,
+        "consent",
+        words="is for refunds, no task with a purpose was named",
+    ),
+    Case(
+        "a consent for this task",
+        lambda s: s.for_alice().of("alice", consents={"worker": (consent(task="t1"),)}).on_task(run()),
         YES,
+    ),
+    Case(
+        "a consent for another task",
+        lambda s: s.for_alice().of("alice", consents={"worker": (consent(task="t2"),)}).on_task(run()),
+        NO,
+        "consent",
+        words="is for the task t2",
+    ),
+    Case(
+        "a consent for a task, none named",
+        lambda s: s.for_alice().of("alice", consents={"worker": (consent(task="t1"),)}),
+        NO,
+        "consent",
+        words="is for the task t1",
     ),
     Case(
         "a consent to classes of data",

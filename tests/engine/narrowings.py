@@ -119,6 +119,8 @@ def _consents(consent: ConsentFacts) -> Iterator[ConsentFacts]:
     yield consent._replace(actions=frozenset())
     if not consent.purpose:
         yield consent._replace(purpose="ads")
+    if not consent.task:
+        yield consent._replace(task="another")
 
 
 def _delegations(delegation: DelegationFacts) -> Iterator[DelegationFacts]:

@@ -116,10 +116,24 @@ def ceiling(**actions: str | None) -> Ceiling:
 
 
 def consent(
-    actions: str = "read", *, type_: str = "record", fields: int = ALL, purpose: str = "", since: Any = None, until: Any = None
+    actions: str = "read",
+    *,
+    type_: str = "record",
+    fields: int = ALL,
+    purpose: str = "",
+    task: str = "",
+    since: Any = None,
+    until: Any = None,
 ) -> ConsentFacts:
     return ConsentFacts(
-        type_, None if actions == "*" else frozenset(actions.split()), fields, purpose, since, until, rule("c1", "consent")
+        type_,
+        None if actions == "*" else frozenset(actions.split()),
+        fields,
+        purpose,
+        since,
+        until,
+        rule("c1", "consent"),
+        task,
     )
 
 

@@ -157,6 +157,7 @@ class Maker:
             self.instant(),
             self.instant(),
             self.rule(),
+            self.rarely("t1", ""),
         )
 
     def delegation(self) -> DelegationFacts:

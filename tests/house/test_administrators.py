@@ -60,6 +60,16 @@ def test_a_taken_user_name_is_refused(acme: Organization) -> None:
         create(id="another")
 
 
+def test_an_address_means_the_person_whose_it_is(acme: Organization) -> None:
+    alice = make_person(acme, "alice", username="alice@acme", email="Alice@acme.example")
+    text = create(email="alice@acme.example", name="")
+    assert f"User name: {alice.username}\n" in text
+    assert list(User.objects.filter(email__iexact="alice@acme.example")) == [alice]
+    make_person(acme, "alix", username="alix@acme", email="alice@acme.example")
+    with pytest.raises(CommandError, match=r"Several people .* alice@acme, alix@acme"):
+        create(email="alice@acme.example")
+
+
 def test_a_locked_out_administrator_is_let_in_again(acme: Organization) -> None:
     create()
     person = User.objects.get(username="dora@acme.example")

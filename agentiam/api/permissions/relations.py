@@ -32,6 +32,7 @@ class ConsentTold(Told):
     actions = serializers.ListField(child=serializers.CharField())
     data_classes = serializers.ListField(child=serializers.CharField(), allow_null=True)
     purpose = serializers.CharField()
+    run = serializers.UUIDField(source="run_id", allow_null=True, help_text="The run whose task it is for alone; null for any.")
     given_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -23,7 +23,11 @@ class Command(BaseCommand):
         """Take the organization and the person."""
         parser.add_argument("--organization", required=True, metavar="SLUG")
         parser.add_argument("--name", default="", help="of a new person; needed for one")
-        parser.add_argument("--email", required=True, help="also the user name to sign in with")
+        parser.add_argument(
+            "--email",
+            required=True,
+            help="also the user name to sign in with; or either of who exists",
+        )
         parser.add_argument("--id", default="", help="the id that the organization uses (the e-mail address)")
         parser.add_argument(
             "--reset-second-factor",
@@ -36,7 +40,7 @@ class Command(BaseCommand):
         organization = Organization.objects.filter(slug=options["organization"]).first()
         if organization is None:
             raise CommandError(f"There is no organization {options['organization']!r}.")
-        account = User.objects.filter(username=options["email"]).first()
+        account = self._known(organization, options["email"])
         if account is not None and (account.organization_id != organization.pk or not account.is_person):
             raise CommandError(f"The user name {options['email']} is taken.")
         try:
@@ -48,6 +52,17 @@ class Command(BaseCommand):
             "(shown once, and good for one sign-in, where another is chosen. If that is left without one, this command lets\n"
             "them in again.)"
         )
+
+    def _known(self, organization: Organization, email: str) -> User | None:
+        """Find whom the address means: by user name, else the one person of the organization whose address it is."""
+        account = User.objects.filter(username=email).first()
+        if account is not None:
+            return account
+        people = list(User.objects.people().filter(organization=organization, email__iexact=email).order_by("username")[:5])
+        if len(people) > 1:
+            names = ", ".join(each.username for each in people)
+            raise CommandError(f"Several people have the address {email}. Give one of their user names as --email: {names}.")
+        return people[0] if people else None
 
     def _create(self, organization: Organization, options: dict[str, Any]) -> tuple[User, str]:
         try:

@@ -103,6 +103,7 @@ class Command(BaseCommand):
         return bool(answer) and not answer.strip().lower().startswith("n")
 
     def _greet(self, organization: Organization, username: str, password: str, key: str) -> None:
+        again = f".venv/bin/python manage.py create_administrator --organization {organization.slug} --email {username}"
         lines = [
             "",
             f"The example organization {organization.name} is loaded from docs/examples/acme.yaml.",
@@ -110,7 +111,8 @@ class Command(BaseCommand):
             f"  Sign in at   {settings.BASE_URL}/",
             f"  User name    {username}",
             f"  Password     {password}",
-            "               (for the first sign-in, where you choose your own)",
+            "               (for the first sign-in, where you choose your own; if that is interrupted, get another by",
+            f"               {again})",
             "",
             "Its application crm asks for decisions with this key (shown once, like the password):",
             "",

@@ -6,6 +6,7 @@ import os
 import sys
 
 import httpx2
+from mcp.client.auth import OAuthFlowError
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -61,4 +62,13 @@ async def main(case_id: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "case-1")) else 1)
+    worked, problem = False, ""
+    try:
+        worked = asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "case-1"))
+    except* (OAuthFlowError, httpx2.HTTPError) as failed:
+        # Tasks within tasks wrap what went wrong; the cause is the innermost.
+        cause: BaseException = failed
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        problem = f"no token, or no answer: {cause}"
+    sys.exit(problem or (0 if worked else 1))
