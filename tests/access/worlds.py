@@ -48,7 +48,8 @@ guardrails:
      reason: The archive is closed}
   - {id: mask-mail, effect: mask, type: record, actions: [read], fields: [email], reason: Mail addresses are masked}
 consents:
-  - {user: alice, agent: runner, type: record, actions: [read, write], purpose: refunds}
+  - {user: alice, agent: runner, type: record, actions: [read, write]}
+  - {user: bob, agent: runner, type: record, actions: [read], purpose: refunds}
   - {user: alice, agent: planner, type: record, actions: [read]}
 delegations:
   - {from: agent/planner, to: agent/runner, type: record, actions: [read], depth: 1}
