@@ -240,3 +240,8 @@ def test_somebody_else_can_sign_in_and_the_request_is_still_there(visit: Any, ca
     page.get_by_role("button", name="Sign out, and in as somebody else").click()
     sign_in(page)
     expect(page.get_by_role("heading", level=1, name="support-copilot wants to act for you in CRM.")).to_be_visible()
+    page.get_by_role("button", name="Use another account").click()
+    sign_in(page)
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("heading", name="Back at the client")).to_be_visible()
+    assert callbacks.answers[0]["state"] == "s-1"
