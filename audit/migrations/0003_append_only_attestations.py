@@ -42,6 +42,6 @@ def drop_triggers(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0003_attestation")]
+    dependencies = [("audit", "0002_append_only")]
 
     operations = [migrations.RunPython(add_triggers, drop_triggers)]
