@@ -13,7 +13,7 @@ from directory.models import User
 from permissions.models import OAuthClient
 from permissions.services.oauth_clients import set_oauth_client
 from tests.factories import SYSTEM
-from tests.oauth.worlds import CRM, World
+from tests.oauth.worlds import CRM, World, ask
 
 CALLBACK = "https://planner.example/callback"
 VERIFIER = "v" * 50
@@ -77,3 +77,14 @@ def allowed(browser: Client, **values: Any) -> dict[str, str]:
     page = browser.get(address(**values))
     assert page.status_code == 200, page.content.decode()[:3000]
     return redirect_of(browser.post(PATH, form_of(page)))[1]
+
+
+def redeemed(world: World, said: dict[str, str], **data: Any) -> Any:
+    """Exchange a code for tokens, as the planner."""
+    given = {"grant_type": "authorization_code", "code": said["code"], "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    return ask(world, "planner", given | data)
+
+
+def texts(page: Any) -> str:
+    """Read a page without its line breaks."""
+    return " ".join(page.content.decode().split())
