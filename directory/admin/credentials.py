@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from agentiam.kit.administration.acting import Act
 from agentiam.kit.administration.editing import ServiceAdmin
-from agentiam.kit.administration.forms import InstantField, LinesField, ObjectField, ServiceForm
+from agentiam.kit.administration.forms import AnyField, InstantField, LinesField, ObjectField, ServiceForm
 from agentiam.kit.administration.operations import Operation, offer
 from directory.admin.people import RotationForm, has_secret, is_live, rotation
 from directory.models import Agent, Credential, OnboardingToken, Scope
@@ -34,12 +34,15 @@ class CredentialForm(ServiceForm):
         choices=Scope.of_machines(),
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="Of a secret; none for decisions only.",
+        help_text="What it is for; with nothing ticked, for decisions alone. A federated identity is for those.",
     )
     expires_at = InstantField(required=False, help_text=_END)
     allowed_networks = LinesField(help_text=_NETWORKS)
     kind = forms.ChoiceField(choices=Credential.Kind.choices, initial=Credential.Kind.API_KEY)
-    jwk = forms.JSONField(required=False, label="JWK", help_text="The public key (RFC 7517), for that kind only.")
+    requires_dpop = forms.BooleanField(
+        required=False, label="Requires DPoP", help_text="It gets only tokens that are bound to a key of the holder's (RFC 9449)."
+    )
+    jwk = AnyField(required=False, label="JWK", help_text="The public key (RFC 7517), for that kind only.")
     subject = forms.CharField(
         required=False,
         max_length=500,
