@@ -40,7 +40,7 @@ class CredentialForm(ServiceForm):
     allowed_networks = LinesField(help_text=_NETWORKS)
     kind = forms.ChoiceField(choices=Credential.Kind.choices, initial=Credential.Kind.API_KEY)
     requires_dpop = forms.BooleanField(
-        required=False, label="Requires DPoP", help_text="It gets only tokens that are bound to a key of the holder's (RFC 9449)."
+        required=False, label="Requires DPoP", help_text="Its tokens are bound to a key of the holder's (RFC 9449)."
     )
     jwk = AnyField(required=False, label="JWK", help_text="The public key (RFC 7517), for that kind only.")
     subject = forms.CharField(
