@@ -59,7 +59,7 @@ def test_the_printed_administrator_signs_in_and_sees_the_organization(first_run:
         browser.post("/account/password/", data=form)
         page = browser.get("/").text
     assert "<h1>Acme</h1>" in page
-    assert "1 of 1 agent is active." in " ".join(page.split())
+    assert "2 of 2 agents are active." in " ".join(page.split())
 
 
 def test_a_second_run_prints_no_secret_and_changes_nothing(first_run: tuple[Served, str]) -> None:
