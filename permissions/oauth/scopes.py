@@ -165,6 +165,8 @@ def granted(
     """
     question = question_about(chain, task_id, now)
     possible = _possible(issuer, target, question)
+    if target.agent is not None:
+        possible = sorted({*possible, *_handed_on(issuer, target, target.agent, chain, now)})
     allowed_own = [each for each in OWN if target.own and each in set(own_scopes)]
     scopes = _scopes(wanted, possible, allowed_own, within, default=not target.own)
     details = [each for each in wanted.details or () if _stands(each, target, possible, within)]
@@ -283,6 +285,12 @@ def _possible(issuer: Issuer, target: Target, question: Question) -> list[Pair]:
         for action in sorted(world.types[name].actions)
         if access(world, replace(question, type=name, action=action)).effect != "deny"
     ]
+
+
+def _handed_on(issuer: Issuer, target: Target, agent: Agent, chain: Chain, now: datetime) -> list[Pair]:
+    """List what an agent that a token is made out to could be allowed for the chain: who hands on need not use it itself."""
+    ref = f"agent/{agent.external_id}"
+    return [] if ref in chain.agents else _possible(issuer, target, question_about(chain.through(ref), "", now))
 
 
 def question_about(chain: Chain, task_id: str, now: datetime) -> Question:

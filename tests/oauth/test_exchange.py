@@ -10,7 +10,7 @@ from permissions.models import AccessToken, Delegation
 from permissions.oauth.authorizations import revoke_token
 from permissions.services.delegations import end_delegation
 from tests.factories import SYSTEM, make_agent
-from tests.oauth.worlds import BASE, CRM, LAKE, World, exchanged, introspected, own_token, secret_for
+from tests.oauth.worlds import BASE, CRM, LAKE, World, basic, exchanged, introspected, own_token, post, secret_for
 from tests.permissions.factories import make_delegation, make_grant, spec
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +124,21 @@ def test_what_it_rests_on_ends_it_at_the_next_call(world: World, ended: str) -> 
 def test_a_token_for_agentiam_as_wide_as_its_agent_is_narrowed_for_an_application(world: World) -> None:
     wide = own_token(world, resource=BASE).token
     assert exchanged(world, "planner", wide).body["scope"] == "record:read record:write"
+
+
+def test_who_only_hands_on_gets_a_token_for_the_agent_and_none_of_use_elsewhere(world: World) -> None:
+    coordinator = make_agent(world.acme, "coordinator")
+    _, secret = secret_for(coordinator)
+    make_grant(world.acme, coordinator.user, spec(actions=["read"]), use=False, delegate=True)
+    header = basic("coordinator", secret.text)
+    own = {"grant_type": "client_credentials"}
+    assert post("token", own | {"resource": world.worker.spiffe_id, "scope": "record:read"}, authorization=header).status == 400
+    make_delegation(coordinator, world.worker, spec(actions=["read"]))
+    given = post("token", own | {"resource": world.worker.spiffe_id}, authorization=header)
+    assert given.body["scope"] == "record:read"
+    assert post("token", own | {"resource": CRM, "scope": "record:read"}, authorization=header).body["error"] == "invalid_scope"
+    taken = exchanged(world, "worker", given.token, resource=CRM)
+    assert (taken.status, taken.body["scope"]) == (200, "record:read")
+    assert (taken.claims["sub"], taken.claims["act"]["sub"]) == ("agent/coordinator", "agent/worker")
+    # The worker itself may do more at the CRM than what was handed to it.
+    assert exchanged(world, "worker", given.token, resource=CRM, scope="record:write").body["error"] == "invalid_scope"
