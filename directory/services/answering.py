@@ -45,12 +45,17 @@ def answers_for(user: Any) -> Q:
     )
 
 
-def who_answers_for(agents: Iterable[UUID]) -> set[UUID]:
-    """Find the accounts that answer for any of some agents, as ``answers_for`` asks it of one account."""
+def who_answers_for(agents: Iterable[UUID], *, ever: bool = False) -> set[UUID]:
+    """Find the accounts that answer for any of some agents, as ``answers_for`` asks it of one account.
+
+    ``ever`` counts who made a key that is revoked by now: they can have used it before.
+    """
     named = list(agents)
     managing = {"permission__codename": "manage_agent", "content_object__in": named}
     then = Agent.history.filter(id__in=named).exclude(state=State.DISCOVERED)  # type: ignore[attr-defined]  # as above
-    keys = Credential.objects.filter(agent__in=named, revoked_at__isnull=True)
+    keys = Credential.objects.filter(agent__in=named)
+    if not ever:
+        keys = keys.filter(revoked_at__isnull=True)
     made = Credential.history.filter(history_type="+", id__in=keys.values("pk"))  # type: ignore[attr-defined]  # as above
     now = Agent.objects.filter(pk__in=named)
     found = set(now.values_list("user_id", flat=True))

@@ -55,6 +55,10 @@ def give_child_credential(
         parent = current.parent
         if by.kind != "agent" or parent is None or by.user_id != parent.user_id or shown is None or shown.agent_id != parent.pk:
             raise NotItsChild("An agent gives a credential to a child of its own only.")
+        # Read anew behind the lock: what is given must end with a credential that has not ended before.
+        shown = Credential.objects.select_for_update(no_key=True).get(pk=shown.pk)
+        if shown.revoked_at is not None or shown.expires_at <= now:
+            raise NotItsChild("The credential that the call was proven with has ended.")
         require_effectively_active(current, now=now)
         wanted = list(scopes)
         if not set(wanted) <= {*held, *(set(DECIDE_ONLY) & set(shown.scopes))}:

@@ -61,7 +61,7 @@ def people_behind(accounts: Iterable[UUID | None]) -> set[UUID]:
     while fresh:
         found |= fresh
         agents = Agent.objects.filter(user__in=fresh).values_list("pk", flat=True)
-        fresh = who_answers_for(agents) - found if agents else set()
+        fresh = who_answers_for(agents, ever=True) - found if agents else set()
     return found
 
 

@@ -17,6 +17,7 @@ from directory.models import CredentialRecord, Scope
 from directory.workloads import conditions_problem, subject_problem
 
 DEFAULT_DAYS: Final = 90
+_LONGEST_NAME: Final = 200
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 
@@ -184,6 +185,11 @@ def check_public_jwk(jwk: Any) -> dict[str, Any]:
         raise BadPublicKey(f"{unknown[0]!r} is not a member of such a key.")
     if jwk.get("use", "sig") != "sig":
         raise BadPublicKey("The key must be for signatures.")
+    if not all(isinstance(jwk.get(name, ""), str) and len(jwk.get(name, "")) <= _LONGEST_NAME for name in ("kid", "alg")):
+        raise BadPublicKey(f"The kid and alg of a key are texts of at most {_LONGEST_NAME} characters.")
+    operations = jwk.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations or not all(isinstance(each, str) for each in operations):
+        raise BadPublicKey("The key must be for verifying: key_ops, where it is there, is a list with verify.")
     try:
         _check_numbers(kind, jwk)
     except (KeyError, TypeError, ValueError, binascii.Error):

@@ -178,8 +178,9 @@ def _consent(world: World, user: Principal, agent: Ref, question: Question, reso
             reason = f"the consent {fault}"
         elif consent.type != question.type or (consent.actions is not None and question.action not in consent.actions):
             reason = f"the consent does not cover {question.action} on {question.type}"
-        elif consent.task and consent.task != question.task_id:
-            reason = f"the consent is for the task {consent.task}"
+        elif consent.task and (consent.task != question.task_id or question.delegation):
+            # Whoever it is handed on to works on a task of its own, which no run of this agent limits.
+            reason = f"the consent is for the task {consent.task} of {agent} alone"
         elif consent.purpose and consent.purpose != task_purpose:
             named = f"the task is for {task_purpose}" if task_purpose else "no task with a purpose was named"
             reason = f"the consent is for {consent.purpose}, {named}"

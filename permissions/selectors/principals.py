@@ -200,7 +200,7 @@ def consent_facts(rows: Iterable[Consent], types: Mapping[UUID, TypeFacts]) -> d
             fields=resource_type.class_mask(classes),
             purpose=row.purpose,
             not_before=None,
-            until=row.ends_at,
+            until=row.ends_at if row.run is None else earliest(row.ends_at, row.run.expires_at),
             rule=Rule("consent", str(row.pk), label=row.purpose),
             task="" if row.run is None else row.run.task_id,
         )

@@ -58,7 +58,10 @@ def test_who_made_an_agents_key_does_not_review_what_the_agent_reports() -> None
     report_fingerprints(agent=agent, charter_hash="evil", by=agent.user.as_actor(), now=NOW)
     with pytest.raises(OwnChange):
         review_agent(agent=agent, charter_hash="evil", by=mallory.as_actor(), now=NOW)
-    assert Credential.objects.filter(agent=agent).exists()
+    for key in Credential.objects.filter(agent=agent):
+        revoke_credential(credential=key, by=mallory.as_actor(), now=NOW)
+    with pytest.raises(OwnChange):
+        review_agent(agent=agent, charter_hash="evil", by=mallory.as_actor(), now=NOW)
 
 
 def test_an_owner_who_puts_an_agent_into_another_team_stops_it_for_a_review() -> None:

@@ -675,6 +675,13 @@ USERS = [
         words="is for the task t2",
     ),
     Case(
+        "a consent for a task, handed on",
+        lambda s: s.for_alice().delegated().of("alice", consents={"planner": (consent(task="t1"),)}).on_task(run()),
+        NO,
+        "consent",
+        words="is for the task t1 of agent/planner alone",
+    ),
+    Case(
         "a consent for a task, none named",
         lambda s: s.for_alice().of("alice", consents={"worker": (consent(task="t1"),)}),
         NO,

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from directory.models import Agent, Credential
-from directory.services.children import give_child_credential
+from directory.services.children import NotItsChild, give_child_credential
 from directory.services.credentials import revoke_credential, rotate_api_key
 from directory.services.runs import end_run, start_run
 from directory.services.spawning import spawn_agent
@@ -66,6 +66,22 @@ def test_a_childs_new_credential_rests_on_what_its_old_one_did(world: World, chi
     assert (new.rests_on, new.expires_at <= timezone.now() + timedelta(days=2)) == (world.credentials["planner"], True)
     revoke_credential(credential=world.credentials["planner"], by=SYSTEM, now=timezone.now())
     assert not signs_in("kid", token)
+
+
+@pytest.mark.parametrize("revoked", [True, False])
+def test_nothing_is_given_by_a_credential_that_has_ended(world: World, revoked: bool) -> None:
+    blueprint = make_blueprint(world.acme, spawn_depth=3, spawn_children=9)
+    Agent.objects.filter(pk=world.planner.pk).update(blueprint=blueprint)
+    planner = Agent.objects.get(pk=world.planner.pk)
+    act = {"by": planner.user.as_actor(), "now": timezone.now()}
+    made = spawn_agent(parent=planner, external_id="kid", name="Kid", purpose="Help", **act)
+    shown = world.credentials["planner"]
+    if revoked:
+        revoke_credential(credential=shown, by=SYSTEM, now=act["now"])
+    else:
+        act["now"] = shown.expires_at
+    with pytest.raises(NotItsChild, match="has ended"):
+        give_child_credential(child=made, label="l", shown=shown, held={"decide"}, **act)
 
 
 def test_a_consent_for_a_task_is_none_without_it_and_ends_with_it(world: World) -> None:

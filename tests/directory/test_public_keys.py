@@ -1,0 +1,29 @@
+"""What may stand beside the numbers of a public key."""
+
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey
+
+from directory.services.proofs import BadPublicKey, check_public_jwk
+
+KEY: dict[str, Any] = dict(ECKey.generate_key("P-256").as_dict(private=False))
+KEY = {name: KEY[name] for name in ("kty", "crv", "x", "y")}
+
+
+@pytest.mark.parametrize("more", [{}, {"kid": "k-1", "alg": "ES256"}, {"key_ops": ["verify"]}, {"use": "sig"}])
+def test_names_and_uses_that_can_be_meant(more: dict[str, Any]) -> None:
+    assert check_public_jwk(KEY | more) == KEY | more
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({"alg": value} for value in ([], {}, 5, None, "x" * 201)),
+        *({"kid": value} for value in ([], {}, 10**100, None, "x" * 60_000)),
+        *({"key_ops": value} for value in (7, "verify", [], ["encrypt"], ["verify", {}])),
+    ],
+)
+def test_names_and_uses_that_cannot(more: dict[str, Any]) -> None:
+    with pytest.raises(BadPublicKey):
+        check_public_jwk(KEY | more)
