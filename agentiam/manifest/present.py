@@ -298,9 +298,7 @@ def _read_holdings(present: Present, organization: Organization, *, now: datetim
 
 
 def _read_relations(present: Present, organization: Organization, *, now: datetime) -> None:
-    # A consent for a run is for that task alone, and a document names no runs: written down it would be for everything.
-    lasting = Consent.objects.in_organization(organization.pk).not_over(now).filter(run__isnull=True)
-    consents = lasting.exclude(agent__state__in=_INERT)
+    consents = Consent.objects.in_organization(organization.pk).filter(run=None).not_over(now).exclude(agent__state__in=_INERT)
     _gather(
         present.consents,
         present.rows["consents"],
