@@ -122,8 +122,8 @@ def _scopes(asking: Asking, client: ProvenClient, about: _Subject, trusted: Trus
         within=about.within,
         now=asking.now,
     )
-    world = present_world(asking.issuer.organization, question_about(chain, task_id, asking.now))
     question = question_about(chain, task_id, asking.now)
+    world = present_world(asking.issuer.organization, question)
     scopes = [
         each
         for each in found.scopes

@@ -28,7 +28,6 @@ from tests.oauth.asking import (
 from tests.oauth.worlds import CRM, ISSUER, World, ask, exchanged, introspected
 from tests.permissions.factories import make_consent, make_grant, make_guardrail, spec
 
-CODE = "authorization_code"
 REFRESH = "refresh_token"
 
 

@@ -25,7 +25,6 @@ from tests.oauth.worlds import KEYS, World, ask, introspected, post
 from tests.permissions.factories import make_guardrail
 
 CODE = "authorization_code"
-REFRESH = "refresh_token"
 
 
 @pytest.fixture

@@ -20,9 +20,6 @@ from tests.oauth.asking import (
 )
 from tests.oauth.worlds import CRM, ISSUER, World
 
-CODE = "authorization_code"
-REFRESH = "refresh_token"
-
 
 @pytest.fixture
 def client(world: World) -> OAuthClient:

@@ -18,9 +18,6 @@ from tests.oauth.asking import (
 from tests.oauth.worlds import World, introspected
 from tests.permissions.factories import make_consent
 
-CODE = "authorization_code"
-REFRESH = "refresh_token"
-
 
 @pytest.fixture
 def client(world: World) -> OAuthClient:
